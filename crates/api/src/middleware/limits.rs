@@ -1,0 +1,30 @@
+//! Room and time: what would wait too long is refused at once, so that the rest stays quick.
+
+use crate::{
+    problem::{Failure, catalogue},
+    state::ApiState,
+};
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+
+/// Sheds what is too much, and gives up on what takes too long; a transaction that was open rolls back.
+pub(crate) async fn layer(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+    let Ok(_room) = state.in_flight.try_acquire() else {
+        metrics::counter!("slipway_http_requests_shed_total").increment(1);
+        return Failure::new(&catalogue::UNAVAILABLE, "the server has too much to do just now")
+            .retry_after(1)
+            .into_response();
+    };
+    let limit = state.config.request_timeout;
+    tokio::time::timeout(limit, next.run(request))
+        .await
+        .unwrap_or_else(|_| {
+            let detail = format!("this took longer than {} seconds", limit.as_secs_f32());
+            Failure::new(&catalogue::UNAVAILABLE, detail)
+                .retry_after(2)
+                .into_response()
+        })
+}

@@ -1,0 +1,8 @@
+//! What happens around every request, from the outside in: [`context`] (ids, trace, metrics, writing problems),
+//! [`panic`], [`limits`] (room and time), [`authenticate`] (all of `/v1`).
+
+pub(crate) mod authenticate;
+pub(crate) mod context;
+pub(crate) mod limits;
+mod measure;
+pub(crate) mod panic;

@@ -1,0 +1,39 @@
+//! What every handler can reach.
+
+use crate::{ApiConfig, v1::events::Hub};
+use slipway_app::App;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// What every handler can reach; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct ApiState {
+    /// The use-cases.
+    pub(crate) app: App,
+    /// Limits.
+    pub(crate) config: Arc<ApiConfig>,
+    /// Ends event streams when the server shuts down.
+    pub(crate) shutdown: CancellationToken,
+    /// Room for requests under way.
+    pub(crate) in_flight: Arc<Semaphore>,
+    /// Room for open event streams.
+    pub(crate) streams: Arc<Semaphore>,
+    /// News for open event streams.
+    pub(crate) hub: Hub,
+}
+
+impl ApiState {
+    pub(crate) fn new(app: App, config: ApiConfig, shutdown: CancellationToken) -> Self {
+        let in_flight = Arc::new(Semaphore::new(config.max_in_flight));
+        let streams = Arc::new(Semaphore::new(config.max_streams));
+        Self {
+            app,
+            config: Arc::new(config),
+            shutdown,
+            in_flight,
+            streams,
+            hub: Hub::new(),
+        }
+    }
+}

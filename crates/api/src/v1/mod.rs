@@ -1,0 +1,40 @@
+//! `/v1`: one file or folder a resource.
+
+mod approvals;
+mod audit;
+mod clusters;
+mod components;
+mod deployments;
+mod environments;
+pub(crate) mod events;
+mod me;
+mod releases;
+mod resolve;
+mod role_bindings;
+mod services;
+mod status;
+mod targets;
+mod teams;
+mod tokens;
+
+use crate::state::ApiState;
+use utoipa_axum::router::OpenApiRouter;
+
+/// Every operation but the event stream, which has no time limit.
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .merge(me::routes())
+        .merge(tokens::routes())
+        .merge(role_bindings::routes())
+        .merge(teams::routes())
+        .merge(services::routes())
+        .merge(environments::routes())
+        .merge(clusters::routes())
+        .merge(targets::routes())
+        .merge(components::routes())
+        .merge(releases::routes())
+        .merge(deployments::routes())
+        .merge(approvals::routes())
+        .merge(audit::routes())
+        .merge(status::routes())
+}

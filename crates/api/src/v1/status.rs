@@ -1,0 +1,103 @@
+//! `/v1/status`: what dashboards poll.
+
+use crate::{
+    etag::ETag,
+    extract::{Reader, not_modified},
+    problem::Failure,
+    state::ApiState,
+};
+use axum::{
+    http::{HeaderValue, header},
+    response::Response,
+};
+use slipway_api_types::status::{ActiveCounts, LatestDeployment, RunningRelease, ServiceStatus, Status};
+use slipway_app::status::{self, StatusView};
+use std::collections::BTreeMap;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// A dashboard may show what is a second old.
+const CACHE: HeaderValue = HeaderValue::from_static("private, max-age=1");
+
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(show))
+}
+
+/// Show everything at once.
+///
+/// What runs where, what is under way, what waits. Made to be polled: send the `ETag` as `If-None-Match`.
+#[utoipa::path(
+    get, path = "/v1/status", operation_id = "get_status", tag = "watching",
+    responses((status = 200, description = "The status.", body = Status,
+        headers(("ETag" = String, description = "A digest of what is shown, but for `at`.")))),
+    extensions(("x-slipway-permission" = json!("read"))),
+)]
+async fn show(mut reader: Reader) -> Result<Response, Failure> {
+    let view = status::read(&mut reader.tx, &reader.actor).await?;
+    let body = wire(view);
+    // When it was read is not part of what it says.
+    let said = (&body.services, &body.active, &body.pending_approvals);
+    let tag = ETag::of_body(&crate::extract::encode(&said)?);
+    let mut response = if reader.knows(&tag) {
+        not_modified(&tag)
+    } else {
+        crate::extract::tagged(&tag, crate::extract::encode(&body)?)
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, CACHE);
+    Ok(response)
+}
+
+fn wire(view: StatusView) -> Status {
+    let mut services: BTreeMap<(String, String), ServiceStatus> = BTreeMap::new();
+    let entry = |service: &str, environment: &str| ServiceStatus {
+        service: service.to_owned(),
+        environment: environment.to_owned(),
+        runs: Vec::new(),
+        latest: None,
+    };
+    for running in view.running {
+        let key = (running.service, running.environment);
+        let shown = services
+            .entry(key.clone())
+            .or_insert_with(|| entry(&key.0, &key.1));
+        let release = format!("{}@{}", key.0, running.version);
+        match shown.runs.iter_mut().find(|other| other.release == release) {
+            Some(same) => same.clusters.push(running.cluster),
+            None => shown.runs.push(RunningRelease {
+                release,
+                clusters: vec![running.cluster],
+            }),
+        }
+    }
+    for latest in view.latest {
+        let key = (latest.service, latest.environment);
+        let shown = services
+            .entry(key.clone())
+            .or_insert_with(|| entry(&key.0, &key.1));
+        shown.latest = Some(LatestDeployment {
+            id: latest.id.to_string(),
+            release: latest.version.map(|version| format!("{}@{version}", key.0)),
+            state: latest.state.as_str().to_owned(),
+            since: latest.since,
+            reason: latest.reason,
+        });
+    }
+    let count = |state: &str| {
+        view.active
+            .get(state)
+            .copied()
+            .and_then(|n| u64::try_from(n).ok())
+            .unwrap_or(0)
+    };
+    Status {
+        services: services.into_values().collect(),
+        active: ActiveCounts {
+            pending: count("pending"),
+            queued: count("queued"),
+            running: count("running"),
+            paused: count("paused"),
+            rolling_back: count("rolling_back"),
+        },
+        pending_approvals: u64::try_from(view.pending_approvals).unwrap_or(0),
+        at: view.at,
+    }
+}

@@ -1,0 +1,237 @@
+//! Asking for a deployment.
+
+use super::{DeploymentView, judge, plan, read};
+use crate::{App, Error, Ref, Tx, record, releases};
+use jiff::Timestamp;
+use serde_json::json;
+use slipway_domain::{
+    approval::{Approval, ApprovalState, Involvement},
+    component::VersionState,
+    deployment::{Deployment, Kind, State},
+    identity::{Actor, Permission, Place},
+    ids::{ApprovalId, DeploymentId, EnvironmentTag},
+    registry::Environment,
+    release::{Release, Seal},
+};
+use slipway_store::{approvals, components, deployment_targets, deployments, environments, services};
+
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Create {
+    /// The release (id or `service@version`).
+    pub release: String,
+    /// Where to (name or id).
+    pub environment: String,
+    /// Not to be started before.
+    pub not_before: Option<Timestamp>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Take over fields that other field managers own.
+    pub force_conflicts: bool,
+}
+
+/// Asks for a deployment: its targets and renderings are fixed now, people are asked for approval, and its gates are judged
+/// for the first time.
+///
+/// # Errors
+/// When the release cannot be deployed there: not sealed, recalled parts, the stage before has not succeeded, objects that
+/// may not go there. Without `deployment.create`.
+pub async fn create(app: &App, tx: &mut Tx, actor: &Actor, input: Create) -> Result<DeploymentView, Error> {
+    request(app, tx, actor, input, None).await
+}
+
+/// As [`create`], as another try of an earlier deployment.
+pub(super) async fn request(
+    app: &App,
+    tx: &mut Tx,
+    actor: &Actor,
+    input: Create,
+    retries: Option<DeploymentId>,
+) -> Result<DeploymentView, Error> {
+    let release = releases::load(tx, actor, &input.release).await?;
+    let environment = environments::find(tx, &Ref::parse::<EnvironmentTag>(&input.environment))
+        .await?
+        .filter(|_| actor.rights.allows_somewhere(Permission::Read))
+        .ok_or_else(|| Error::not_found("environment", &input.environment))?;
+    let named = format!("service {} in {}", release.service_name, environment.name);
+    actor.require(
+        Permission::DeploymentCreate,
+        &Place::team_in(release.team, environment.id, named),
+    )?;
+    let seal = release.deployable()?.clone();
+    check_parts(tx, &release).await?;
+    check_promotion(tx, &release, &seal, &environment).await?;
+    let expires_at = tx
+        .now
+        .max(input.not_before.unwrap_or(tx.now))
+        .checked_add(environment.settings.expires_after)
+        .map_err(|_| Error::invalid("/not_before", "is too far in the future"))?;
+    if input
+        .not_before
+        .is_some_and(|at| at.duration_since(tx.now) > jiff::SignedDuration::from_hours(24 * 366))
+    {
+        return Err(Error::invalid("/not_before", "is more than a year away"));
+    }
+    let service = services::get(tx, release.service)
+        .await?
+        .ok_or_else(|| Error::internal(format!("service {} is gone", release.service)))?;
+    let plan = plan::plan(
+        tx,
+        &app.config().rendering_limits,
+        &release,
+        seal.digest,
+        &service,
+        &environment,
+    )
+    .await?;
+    let deployment = Deployment {
+        id: DeploymentId::new(),
+        kind: Kind::Deploy,
+        service: release.service,
+        service_name: release.service_name.clone(),
+        team: release.team,
+        environment: environment.id,
+        environment_name: environment.name.clone(),
+        release: Some(release.id),
+        release_version: Some(release.version.clone()),
+        release_digest: Some(seal.digest),
+        plan_digest: plan.digest,
+        requested_by: actor.principal.id,
+        reason: input.reason.filter(|r| !r.trim().is_empty()),
+        not_before: input.not_before,
+        expires_at,
+        rolls_back: None,
+        retries,
+        force_conflicts: input.force_conflicts,
+        state: State::Pending,
+        since: tx.now,
+        revision: 1,
+        created_at: tx.now,
+    };
+    let row = deployments::Row {
+        deployment,
+        settings: environment.settings.clone(),
+        gates: Vec::new(),
+        rolled_back_by: None,
+        traceparent: actor.traceparent.clone(),
+    };
+    deployments::insert(tx, &row).await?;
+    deployment_targets::insert(tx, row.deployment.id, &plan.targets).await?;
+    let change = record::Change::of(
+        &row.deployment,
+        "deployment.request",
+        format!(
+            "asked for {} to {}",
+            row.deployment.release_name(),
+            environment.name
+        ),
+    )
+    .with(json!({
+        "release_digest": seal.digest, "plan_digest": plan.digest, "targets": plan.targets.len(),
+        "reason": row.deployment.reason, "not_before": row.deployment.not_before, "retries": retries,
+        "force_conflicts": row.deployment.force_conflicts,
+    }));
+    record::change(tx, actor, change).await?;
+    ask_people(tx, actor, &row.deployment, &release, &seal, &environment).await?;
+    let id = row.deployment.id;
+    judge::judge(tx, id).await?;
+    read::view_of(tx, id).await
+}
+
+async fn check_parts(tx: &mut Tx, release: &Release) -> Result<(), Error> {
+    match recalled_part(tx, release).await? {
+        Some(problem) => Err(Error::conflict("component-recalled", problem)),
+        None => Ok(()),
+    }
+}
+
+/// The first part of a release that was recalled, as a sentence.
+pub(super) async fn recalled_part(tx: &mut Tx, release: &Release) -> Result<Option<String>, Error> {
+    for part in &release.components {
+        let Some(version) = components::version(tx, part.id).await? else {
+            continue;
+        };
+        if version.state == VersionState::Recalled {
+            let why = version
+                .state_reason
+                .unwrap_or_else(|| "no reason was given".to_owned());
+            return Ok(Some(format!("{} {} is recalled: {why}", part.name, part.version)));
+        }
+    }
+    Ok(None)
+}
+
+/// Nothing is asked for that the stage before has not shown to work.
+async fn check_promotion(
+    tx: &mut Tx,
+    release: &Release,
+    seal: &Seal,
+    environment: &Environment,
+) -> Result<(), Error> {
+    let Some((from, from_name)) = &environment.promotes_from else {
+        return Ok(());
+    };
+    let success = deployments::last_success(tx, release.service, *from, seal.digest).await?;
+    let name = release.display_name();
+    match success {
+        None => Err(Error::conflict(
+            "not-promoted",
+            format!(
+                "{name} has not succeeded in {from_name} yet, which {} promotes from; deploy it there first",
+                environment.name
+            ),
+        )),
+        Some(success) => match success.undone_by {
+            Some(by) => Err(Error::conflict(
+                "not-promoted",
+                format!(
+                    "{name} was undone in {from_name} by {by}, which {} promotes from; deploy it there again first",
+                    environment.name
+                ),
+            )),
+            None => Ok(()),
+        },
+    }
+}
+
+/// Asks for the approvals that the environment wants.
+async fn ask_people(
+    tx: &mut Tx,
+    actor: &Actor,
+    deployment: &Deployment,
+    release: &Release,
+    seal: &Seal,
+    environment: &Environment,
+) -> Result<(), Error> {
+    let Some(rule) = &environment.settings.approvals else {
+        return Ok(());
+    };
+    let mut involved = vec![(release.author, Involvement::Author)];
+    involved.extend(release.editors.iter().map(|id| (*id, Involvement::Editor)));
+    involved.push((seal.by, Involvement::Sealer));
+    involved.push((deployment.requested_by, Involvement::Requester));
+    let approval = Approval {
+        id: ApprovalId::new(),
+        deployment: deployment.id,
+        rule: rule.clone(),
+        digest: seal.digest,
+        plan_digest: deployment.plan_digest,
+        state: ApprovalState::Pending,
+        involved,
+        decisions: Vec::new(),
+        revision: 1,
+        created_at: tx.now,
+    };
+    approvals::insert(tx, &approval).await?;
+    let message = format!(
+        "{} to {} needs approval by {} with the role {}",
+        deployment.release_name(),
+        deployment.environment_name,
+        rule.count,
+        rule.role
+    );
+    let change = record::Change::of(deployment, "approval.request", message).with(
+        json!({ "approval": approval.id, "digest": approval.digest, "plan_digest": approval.plan_digest }),
+    );
+    record::change(tx, actor, change).await
+}

@@ -1,0 +1,251 @@
+//! Judging a deployment's gates: brings the facts to the domain's pure function, and does what the verdicts say.
+
+use super::transition;
+use crate::{Error, Tx};
+use jiff::Timestamp;
+use slipway_domain::{
+    approval::Answer,
+    deployment::{Kind, State, Transition},
+    gates::{self, Facts, Gate, approval, concurrency, promotion, rollback, schedule},
+    identity::{Place, Rights},
+    ids::DeploymentId,
+};
+use slipway_store::{
+    approvals, deployment_targets,
+    deployments::{self, Row},
+    environments, principals, releases, renderings, role_bindings, targets, work,
+};
+
+/// Priority of a rollback's work over any other.
+const ROLLBACK_PRIORITY: i32 = 10;
+
+/// Everything that the gates of a deployment are judged on, read in this transaction.
+pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
+    let d = &row.deployment;
+    let release = match d.release {
+        Some(id) => releases::get(tx, id).await?,
+        None => None,
+    };
+    let release_problem = match &release {
+        None => None,
+        Some(release) => match release.deployable() {
+            Err(refused) => Some(refused.to_string()),
+            Ok(seal) if Some(seal.digest) != d.release_digest => {
+                Some("the release's digest is not the one that was asked for".to_owned())
+            }
+            Ok(_) => super::create::recalled_part(tx, release).await?,
+        },
+    };
+    // What undoes this, or is undone by it, does not stand in its way.
+    let mut except = vec![d.id];
+    except.extend(d.rolls_back);
+    let holder = deployments::holder(tx, d.service, d.environment, &except).await?;
+    // While its own predecessor's executor finishes a step, a rollback waits for the target, not for the environment.
+    let concurrency = concurrency::Facts {
+        holder: holder.map(|h| concurrency::Holder {
+            id: h.id,
+            release: deployments::release_name(&d.service_name, h.version.as_ref()),
+            state: h.state,
+            finishing: h.state.is_terminal(),
+        }),
+    };
+    let lighter = d.kind == Kind::RollBack;
+    Ok(Facts {
+        kind: d.kind,
+        release_problem,
+        promotion: if lighter {
+            None
+        } else {
+            promotion_facts(tx, row).await?
+        },
+        approvals: if lighter {
+            Vec::new()
+        } else {
+            approval_facts(tx, row).await?
+        },
+        schedule: schedule::Facts {
+            not_before: d.not_before,
+            expires_at: d.expires_at,
+        },
+        rollback: if lighter {
+            rollback::Facts::default()
+        } else {
+            rollback_facts(tx, d.id).await?
+        },
+        concurrency,
+    })
+}
+
+async fn promotion_facts(tx: &mut Tx, row: &Row) -> Result<Option<promotion::Facts>, Error> {
+    let d = &row.deployment;
+    let Some(environment) = environments::get(tx, d.environment).await? else {
+        return Ok(None);
+    };
+    let (Some((from, name)), Some(digest)) = (environment.promotes_from, d.release_digest) else {
+        return Ok(None);
+    };
+    let success = deployments::last_success(tx, d.service, from, digest).await?;
+    Ok(Some(promotion::Facts {
+        from: name,
+        soak: row.settings.promotion_soak,
+        succeeded_at: success.as_ref().map(|s| s.at),
+        undone_by: success.and_then(|s| s.undone_by).map(|id| id.to_string()),
+        release: d.release_name(),
+    }))
+}
+
+async fn approval_facts(tx: &mut Tx, row: &Row) -> Result<Vec<approval::Facts>, Error> {
+    let d = &row.deployment;
+    let mut facts = Vec::new();
+    for request in approvals::of(tx, &[d.id]).await? {
+        let place = Place::team_in(d.team, d.environment, "");
+        let mut entitled = 0;
+        for decision in request.decisions.iter().filter(|d| d.answer == Answer::Approve) {
+            // Somebody who lost the role since does not count any more.
+            let rights = Rights::new(role_bindings::grants(tx, decision.by).await?);
+            entitled += u32::from(rights.has_role(request.rule.role, &place));
+        }
+        let involved: Vec<_> = request.involved.iter().map(|(who, _)| *who).collect();
+        let people = principals::names(
+            tx,
+            &involved
+                .iter()
+                .copied()
+                .chain(request.decisions.iter().map(|d| d.by))
+                .collect::<Vec<_>>(),
+        )
+        .await?;
+        let sealer = request
+            .involved
+            .iter()
+            .find(|(_, how)| *how == slipway_domain::approval::Involvement::Sealer)
+            .and_then(|(who, _)| people.get(who).cloned());
+        let rejected_by = request.decisions.iter().find(|d| d.answer == Answer::Reject);
+        facts.push(approval::Facts {
+            id: request.id,
+            state: request.state,
+            required: request.rule.count,
+            role: request.rule.role,
+            approvers: entitled.min(u32::try_from(request.approvers()).unwrap_or(u32::MAX)),
+            digest: request.digest,
+            unchanged: Some(request.digest) == d.release_digest && request.plan_digest == d.plan_digest,
+            sealed_by: sealer.unwrap_or_else(|| "the one who sealed it".to_owned()),
+            rejected_by: rejected_by.and_then(|d| people.get(&d.by).cloned()),
+        });
+    }
+    if facts.is_empty() && row.settings.approvals.is_some() {
+        // Required, and nobody was asked: that must never pass for "none is required".
+        return Err(Error::internal(format!(
+            "deployment {} lacks its request for approval",
+            d.id
+        )));
+    }
+    Ok(facts)
+}
+
+async fn rollback_facts(tx: &mut Tx, id: DeploymentId) -> Result<rollback::Facts, Error> {
+    let mut facts = rollback::Facts::default();
+    for row in deployment_targets::of(tx, id).await? {
+        let Some(target) = targets::get(tx, row.target.target).await? else {
+            continue;
+        };
+        let previous = match &target.target.now {
+            None => None,
+            Some(now) => releases::get(tx, now.release).await?.map(|r| r.display_name()),
+        };
+        let kept = match &target.target.now {
+            None => true,
+            Some(now) => renderings::kept(tx, &[now.rendering])
+                .await?
+                .contains(&now.rendering),
+        };
+        facts.targets.push(rollback::TargetFacts {
+            target: row.target.cluster_name.to_string(),
+            previous,
+            rendering_kept: kept,
+        });
+    }
+    Ok(facts)
+}
+
+/// What to do with a deployment that has not started, by its gates.
+fn decide(gates: &[Gate], state: &State, expires_at: Timestamp, now: Timestamp) -> Option<Transition> {
+    match state {
+        State::Pending if now >= expires_at => Some(Transition::Expire),
+        State::Pending | State::Queued => {
+            if let Some(refused) = gates::refusal(gates) {
+                let reason = format!("{}: {}", refused.name, refused.verdict.reason());
+                return Some(Transition::Reject { reason });
+            }
+            match (state, gates::all_satisfied(gates)) {
+                (State::Pending, true) => Some(Transition::Queue),
+                (State::Queued, false) => Some(Transition::Hold),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Judges a deployment that has not started, shows where its gates stand, and queues, holds, rejects or expires it.
+///
+/// # Errors
+/// When the database is unavailable, or a fact is missing.
+pub(crate) async fn judge(tx: &mut Tx, id: DeploymentId) -> Result<(), Error> {
+    let Some(row) = deployments::lock(tx, id).await? else {
+        return Ok(());
+    };
+    if !matches!(row.deployment.state, State::Pending | State::Queued) {
+        return Ok(());
+    }
+    let facts = facts(tx, &row).await?;
+    let now = tx.now;
+    let gates = gates::evaluate(&facts, now);
+    let boundary = gates::next_boundary(&gates)
+        .unwrap_or(row.deployment.expires_at)
+        .min(row.deployment.expires_at);
+    deployments::set_gates(tx, id, &gates, Some(boundary)).await?;
+    let Some(transition) = decide(&gates, &row.deployment.state, row.deployment.expires_at, now) else {
+        return Ok(());
+    };
+    let row = deployments::lock(tx, id)
+        .await?
+        .ok_or_else(|| Error::internal("a locked deployment is gone"))?;
+    let queued = matches!(transition, Transition::Queue);
+    let held = matches!(transition, Transition::Hold);
+    let row = transition::apply(tx, &row, transition, None).await?;
+    if queued {
+        enqueue_first_wave(tx, &row).await?;
+        deployments::set_look_at(tx, id, None).await?;
+    } else if held {
+        unqueue(tx, &row).await?;
+        deployments::set_look_at(tx, id, Some(boundary)).await?;
+    }
+    Ok(())
+}
+
+/// Puts the first unit of work in the queue: claiming it admits the deployment, and that starts its first wave.
+async fn enqueue_first_wave(tx: &mut Tx, row: &Row) -> Result<(), Error> {
+    let first = deployment_targets::of(tx, row.deployment.id)
+        .await?
+        .into_iter()
+        .next();
+    let first =
+        first.ok_or_else(|| Error::internal(format!("deployment {} has no target", row.deployment.id)))?;
+    work::enqueue(tx, row.deployment.id, first.target.id, priority(row)).await?;
+    Ok(())
+}
+
+/// Takes a held deployment's work out of the queue again.
+pub(crate) async fn unqueue(tx: &mut Tx, row: &Row) -> Result<(), Error> {
+    work::drop_idle(tx, row.deployment.id).await?;
+    Ok(())
+}
+
+/// Rollbacks go first.
+pub(crate) const fn priority(row: &Row) -> i32 {
+    match row.deployment.kind {
+        Kind::Deploy => 0,
+        Kind::RollBack => ROLLBACK_PRIORITY,
+    }
+}

@@ -1,0 +1,110 @@
+//! The queue as executors see it: claiming, heartbeats, reports. The one place that admits deployments is [`claim`].
+
+mod claim;
+mod report;
+
+use crate::{App, Error};
+use jiff::SignedDuration;
+use slipway_domain::{
+    ids::DeploymentTargetId,
+    ports::{ClaimRequest, QueueUnavailable, WorkQueue},
+    work::{Ack, Assignment, Lease, Report},
+};
+use slipway_store::{Database, Listener, work};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Mutex;
+
+/// How often work is tried before it is given up as poison.
+pub const MAX_ATTEMPTS: u32 = 8;
+
+/// The queue over the database.
+#[derive(Clone)]
+pub struct Queue {
+    app: App,
+    /// Heartbeats have connections of their own: a pool that is exhausted must not cost leases.
+    heartbeats: Database,
+    listener: Arc<Mutex<Option<Listener>>>,
+}
+
+impl Queue {
+    /// Over the application's database; heartbeats over `heartbeats`, a small pool of their own.
+    #[must_use]
+    pub fn new(app: App, heartbeats: Database) -> Self {
+        Self {
+            app,
+            heartbeats,
+            listener: Arc::new(Mutex::new(None)),
+        }
+    }
+}
+
+fn unavailable(error: Error) -> QueueUnavailable {
+    // The source says more than the sentence for users.
+    match error {
+        Error::Internal(source) => QueueUnavailable(source),
+        other => QueueUnavailable(Box::new(other)),
+    }
+}
+
+impl WorkQueue for Queue {
+    async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Assignment>, QueueUnavailable> {
+        claim::claim(&self.app, request).await.map_err(unavailable)
+    }
+
+    async fn heartbeat(
+        &self,
+        holder: &str,
+        leases: &[Lease],
+        extend_by: SignedDuration,
+    ) -> Result<Vec<Lease>, QueueUnavailable> {
+        let held = async {
+            let mut tx = self.heartbeats.begin().await?;
+            let held = work::heartbeat(&mut tx, holder, leases, extend_by).await?;
+            tx.commit().await?;
+            Ok::<_, Error>(held)
+        };
+        let held = held.await.map_err(unavailable)?;
+        Ok(leases
+            .iter()
+            .filter(|lease| held.contains(&lease.work))
+            .cloned()
+            .collect())
+    }
+
+    async fn report(&self, assignment: &Assignment, report: Report) -> Result<Ack, QueueUnavailable> {
+        report::report(&self.app, assignment, report)
+            .await
+            .map_err(unavailable)
+    }
+
+    async fn wake(&self, targets: &[DeploymentTargetId]) -> Result<(), QueueUnavailable> {
+        let woken = async {
+            let mut tx = self.app.begin().await?;
+            work::wake(&mut tx, targets).await?;
+            tx.commit().await?;
+            Ok::<_, Error>(())
+        };
+        woken.await.map_err(unavailable)
+    }
+
+    async fn hint(&self, at_most: SignedDuration) {
+        let at_most = Duration::try_from(at_most).unwrap_or(Duration::from_secs(1));
+        let heard = async {
+            let mut guard = self.listener.lock().await;
+            if guard.is_none() {
+                *guard = self.app.database().listen(&[work::CHANNEL]).await.ok();
+            }
+            let alive = match guard.as_mut() {
+                Some(listener) => listener.next().await.is_ok(),
+                None => false,
+            };
+            if !alive {
+                *guard = None;
+                drop(guard);
+                // Without a listener there is polling: the caller's timeout is its interval.
+                std::future::pending::<()>().await;
+            }
+        };
+        let _ = tokio::time::timeout(at_most, heard).await;
+    }
+}

@@ -1,0 +1,203 @@
+//! Taking an executor's report: recorded if the lease still holds, and answered with whether to go on.
+
+use super::MAX_ATTEMPTS;
+use crate::{App, Error, Tx, deployments::advance, record};
+use jiff::SignedDuration;
+use serde_json::json;
+use slipway_domain::{
+    deployment::{StateName, TargetState},
+    plan::target::Intent,
+    work::{Ack, Assignment, Report, StepOutcome},
+};
+use slipway_store::{
+    deployment_targets,
+    deployments::{self, Row},
+    steps, targets, work,
+};
+
+/// What a report comes to for the target.
+struct End {
+    state: TargetState,
+    reason: Option<String>,
+}
+
+fn end_of(outcome: &StepOutcome, attempts: u32) -> Option<End> {
+    match outcome {
+        StepOutcome::Succeeded => Some(End {
+            state: TargetState::Succeeded,
+            reason: None,
+        }),
+        StepOutcome::Failed { reason } => Some(End {
+            state: TargetState::Failed,
+            reason: Some(reason.clone()),
+        }),
+        StepOutcome::Errored { reason } => Some(End {
+            state: TargetState::Errored,
+            reason: Some(reason.clone()),
+        }),
+        StepOutcome::Retry {
+            error, free: false, ..
+        } if attempts + 1 >= MAX_ATTEMPTS => Some(End {
+            state: TargetState::Errored,
+            reason: Some(format!("given up after {MAX_ATTEMPTS} attempts: {error}")),
+        }),
+        _ => None,
+    }
+}
+
+/// Records a report.
+pub(super) async fn report(app: &App, assignment: &Assignment, report: Report) -> Result<Ack, Error> {
+    let mut tx = app.begin().await?;
+    let end = end_of(&report.outcome, assignment.attempts);
+    // Whoever changes a deployment locks it before its work, here as everywhere: no two wait for each other.
+    let row = if end.is_some() {
+        deployments::lock(&mut tx, assignment.deployment).await?
+    } else {
+        deployments::get(&mut tx, assignment.deployment).await?
+    };
+    let row = row.ok_or_else(|| Error::internal(format!("deployment {} is gone", assignment.deployment)))?;
+    if !work::hold(&mut tx, &assignment.lease).await? {
+        metrics::counter!("slipway_queue_stale_reports_total").increment(1);
+        tracing::warn!(work = %assignment.lease.work, fence = assignment.lease.fence, "a stale report touches nothing");
+        return Ok(Ack::Lost);
+    }
+    note(&mut tx, assignment, &row, &report).await?;
+    let ack = match end {
+        Some(end) => finish(&mut tx, assignment, &row, &report, end).await?,
+        None => go_on(&mut tx, assignment, &row, &report).await?,
+    };
+    tx.commit().await?;
+    Ok(ack)
+}
+
+/// What is true whatever becomes of the deployment: what was written to the cluster, what was seen, what happened.
+async fn note(tx: &mut Tx, assignment: &Assignment, row: &Row, report: &Report) -> Result<(), Error> {
+    if let Some(inventory) = &report.inventory {
+        targets::set_inventory(tx, assignment.target, inventory).await?;
+    }
+    if let Some(readiness) = &report.readiness {
+        if deployment_targets::set_readiness(tx, assignment.deployment_target, readiness).await? {
+            deployments::touch(tx, assignment.deployment).await?;
+        }
+    }
+    let of = assignment.deployment_target;
+    match &report.outcome {
+        StepOutcome::Begun => steps::begin(tx, of, &report.step).await?,
+        StepOutcome::Done(output) => {
+            steps::done(tx, of, &report.step, output).await?;
+            work::reset_attempts(tx, &assignment.lease).await?;
+            deployments::touch(tx, assignment.deployment).await?;
+        }
+        StepOutcome::NotYet(_) | StepOutcome::Retry { .. } => steps::note(tx, of, &report.step).await?,
+        StepOutcome::Succeeded | StepOutcome::Failed { .. } | StepOutcome::Errored { .. } => {}
+    }
+    for note in &report.notes {
+        let mut change =
+            record::Change::of(&row.deployment, "", note.message.clone()).with(note.data.clone());
+        change.cluster = Some(assignment.connection.name.to_string());
+        record::activity(tx, change, &note.kind).await?;
+    }
+    Ok(())
+}
+
+async fn go_on(tx: &mut Tx, assignment: &Assignment, row: &Row, report: &Report) -> Result<Ack, Error> {
+    let state = row.deployment.state.name();
+    if state.is_terminal() || state == StateName::RollingBack {
+        work::finish(tx, &assignment.lease).await?;
+        deployments::look_again(tx, row.deployment.service).await?;
+        return Ok(Ack::Released);
+    }
+    // A step that has begun is finished; pausing takes effect after it.
+    if state == StateName::Paused && report.outcome != StepOutcome::Begun {
+        work::park(tx, &assignment.lease).await?;
+        return Ok(Ack::Released);
+    }
+    match &report.outcome {
+        StepOutcome::NotYet(after) => {
+            work::give_back(tx, &assignment.lease, *after, None).await?;
+            Ok(Ack::Released)
+        }
+        StepOutcome::Retry { error, after, free } => {
+            let counted = (!free).then_some(error.as_str());
+            work::give_back(tx, &assignment.lease, *after, counted).await?;
+            let mut change = record::Change::of(
+                &row.deployment,
+                "",
+                format!(
+                    "{}: will try again in {}: {error}",
+                    assignment.connection.name,
+                    seconds(*after)
+                ),
+            );
+            change.cluster = Some(assignment.connection.name.to_string());
+            record::activity(tx, change, "target.retry").await?;
+            Ok(Ack::Released)
+        }
+        _ => Ok(Ack::Continue),
+    }
+}
+
+fn seconds(duration: SignedDuration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+async fn finish(
+    tx: &mut Tx,
+    assignment: &Assignment,
+    row: &Row,
+    report: &Report,
+    end: End,
+) -> Result<Ack, Error> {
+    work::finish(tx, &assignment.lease).await?;
+    deployments::look_again(tx, row.deployment.service).await?;
+    let state = row.deployment.state.name();
+    if end.state == TargetState::Succeeded {
+        // What runs there is true even when the deployment was stopped a moment ago.
+        settle_target(tx, assignment).await?;
+    }
+    if state.is_terminal() || state == StateName::RollingBack {
+        return Ok(Ack::Released);
+    }
+    deployment_targets::finish(tx, assignment.deployment_target, end.state, end.reason.as_deref()).await?;
+    deployments::touch(tx, assignment.deployment).await?;
+    let place = format!(
+        "{} on {}",
+        row.deployment.release_name(),
+        assignment.connection.name
+    );
+    let message = match &end.reason {
+        None => format!("{place} {}", end.state),
+        Some(reason) => format!("{place} {}: {reason}", end.state),
+    };
+    let action = match end.state {
+        TargetState::Succeeded => "target.succeed",
+        TargetState::Failed => "target.fail",
+        _ => "target.error",
+    };
+    let mut change = record::Change::of(&row.deployment, action, message).with(json!({
+        "target": assignment.target, "cluster": assignment.connection.name, "namespace": assignment.namespace,
+        "generation": assignment.generation, "rendering": assignment.rendering_digest, "step": report.step,
+        "release_digest": assignment.release_digest,
+    }));
+    change.cluster = Some(assignment.connection.name.to_string());
+    record::by_system(tx, change).await?;
+    advance::advance(tx, assignment.deployment).await?;
+    Ok(Ack::Released)
+}
+
+/// What the target runs from now on.
+async fn settle_target(tx: &mut Tx, assignment: &Assignment) -> Result<(), Error> {
+    let target_row = deployment_targets::get(tx, assignment.deployment_target)
+        .await?
+        .ok_or_else(|| Error::internal("a target at work is gone"))?;
+    let now = match (assignment.intent, target_row.release) {
+        (Intent::Apply | Intent::RollBack, Some(release)) => Some(slipway_domain::registry::TargetNow {
+            release,
+            deployment: assignment.deployment,
+            rendering: assignment.rendering_digest,
+        }),
+        _ => None,
+    };
+    targets::set_now(tx, assignment.target, now.as_ref()).await?;
+    Ok(())
+}

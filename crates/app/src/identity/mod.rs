@@ -1,0 +1,15 @@
+//! Who acts: signing in, what one may do, role bindings, API tokens.
+//!
+//! * [`authenticate`]: from a bearer token to an actor; `jwt` checks signed tokens, `keys` reads issuers' keys.
+//! * [`me`]: what one may do; [`role_bindings`], [`tokens`]: changing that; [`principals`]: who has been seen.
+
+pub mod authenticate;
+mod jwt;
+mod keys;
+mod me;
+pub mod principals;
+pub mod role_bindings;
+pub mod tokens;
+
+pub use me::{HeldRole, MeView, me};
+pub use role_bindings::bootstrap;

@@ -1,0 +1,51 @@
+//! No other deployment of the service holds that environment. A waiting approval holds nothing.
+
+use super::Verdict;
+use crate::{deployment::StateName, ids::DeploymentId};
+use serde_json::{Value, json};
+
+/// Who holds the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The other deployment, if there is one. The one that this rolls back does not count.
+    pub holder: Option<Holder>,
+}
+
+/// A deployment that holds the environment.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// Which.
+    pub id: DeploymentId,
+    /// Of which release.
+    pub release: String,
+    /// Its state.
+    pub state: StateName,
+    /// It has ended, but an executor is still finishing its step.
+    pub finishing: bool,
+}
+
+/// Judges it.
+#[must_use]
+pub fn judge(facts: &Facts) -> (Verdict, Value) {
+    match &facts.holder {
+        None => (
+            Verdict::satisfied("nothing else of the service runs here"),
+            Value::Null,
+        ),
+        Some(holder) => {
+            let inputs = json!({"deployment": holder.id, "state": holder.state.as_str()});
+            let reason = if holder.finishing {
+                format!(
+                    "{} ({}) has ended and finishes its last step",
+                    holder.release, holder.id
+                )
+            } else {
+                format!("{} ({}) is {} here", holder.release, holder.id, holder.state)
+            };
+            (
+                Verdict::waiting(reason, None, format!("the end of {}", holder.id)),
+                inputs,
+            )
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Gates: `(facts, now) -> verdicts`, pure.
+//!
+//! They are evaluated whenever a fact changes and at each boundary in time, to show where a deployment stands, and again
+//! inside the transaction that claims its work: only that one admits. A rollback has its own, lighter set.
+//!
+//! To add a gate: a file here with its facts and its function, a variant of [`GateName`], a field of [`Facts`], and its
+//! line in [`evaluate`].
+
+pub mod approval;
+pub mod concurrency;
+pub mod promotion;
+pub mod rollback;
+pub mod schedule;
+
+use crate::deployment::Kind;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt;
+
+/// The gates there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateName {
+    /// The release itself is sealed and not withdrawn, and none of its components is recalled.
+    Release,
+    /// The stage before succeeded with this same digest.
+    Promotion,
+    /// Enough people approved this digest.
+    Approval,
+    /// `not_before` has passed, the request has not expired.
+    Schedule,
+    /// It can be undone.
+    Rollback,
+    /// No other deployment of the service holds the environment.
+    Concurrency,
+}
+
+impl GateName {
+    /// As written in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Promotion => "promotion",
+            Self::Approval => "approval",
+            Self::Schedule => "schedule",
+            Self::Rollback => "rollback",
+            Self::Concurrency => "concurrency",
+        }
+    }
+}
+
+impl fmt::Display for GateName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a gate says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// It holds.
+    Satisfied {
+        /// Why it holds, for people.
+        reason: String,
+    },
+    /// It does not hold yet.
+    Waiting {
+        /// What it waits for, for people.
+        reason: String,
+        /// When it will hold by itself, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+        /// Who or what can make it hold.
+        unblocked_by: String,
+    },
+    /// It will not hold.
+    Refused {
+        /// Why not, for people.
+        reason: String,
+    },
+}
+
+impl Verdict {
+    /// Satisfied, with the reason.
+    pub fn satisfied(reason: impl Into<String>) -> Self {
+        Self::Satisfied {
+            reason: reason.into(),
+        }
+    }
+
+    /// Waiting for somebody or something.
+    pub fn waiting(
+        reason: impl Into<String>,
+        until: Option<Timestamp>,
+        unblocked_by: impl Into<String>,
+    ) -> Self {
+        Self::Waiting {
+            reason: reason.into(),
+            until,
+            unblocked_by: unblocked_by.into(),
+        }
+    }
+
+    /// Refused for good.
+    pub fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused {
+            reason: reason.into(),
+        }
+    }
+
+    /// The reason, whatever the verdict.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Satisfied { reason } | Self::Waiting { reason, .. } | Self::Refused { reason } => reason,
+        }
+    }
+}
+
+/// One gate's verdict, with the inputs it was judged on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Which gate.
+    pub name: GateName,
+    /// What it says.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// What it was judged on.
+    pub inputs: Value,
+}
+
+/// Everything the gates are judged on.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Deploy or roll back.
+    pub kind: Kind,
+    /// Why the release may not be deployed, if it may not.
+    pub release_problem: Option<String>,
+    /// The stage before; none when the environment promotes from nowhere.
+    pub promotion: Option<promotion::Facts>,
+    /// Requests for approval; empty when none is required.
+    pub approvals: Vec<approval::Facts>,
+    /// When it may start.
+    pub schedule: schedule::Facts,
+    /// What could be rolled back to.
+    pub rollback: rollback::Facts,
+    /// Who holds the environment.
+    pub concurrency: concurrency::Facts,
+}
+
+/// Judges every gate that guards this kind of deployment.
+#[must_use]
+pub fn evaluate(facts: &Facts, now: Timestamp) -> Vec<Gate> {
+    let gate = |name, (verdict, inputs)| Gate {
+        name,
+        verdict,
+        inputs,
+    };
+    let mut gates = Vec::with_capacity(6);
+    if facts.kind == Kind::Deploy {
+        gates.push(gate(
+            GateName::Release,
+            match &facts.release_problem {
+                None => (Verdict::satisfied("sealed"), Value::Null),
+                Some(problem) => (Verdict::refused(problem.clone()), Value::Null),
+            },
+        ));
+        if let Some(promotion) = &facts.promotion {
+            gates.push(gate(GateName::Promotion, promotion::judge(promotion, now)));
+        }
+        if !facts.approvals.is_empty() {
+            gates.push(gate(GateName::Approval, approval::judge(&facts.approvals)));
+        }
+        gates.push(gate(GateName::Schedule, schedule::judge(&facts.schedule, now)));
+        gates.push(gate(GateName::Rollback, rollback::judge(&facts.rollback)));
+    }
+    gates.push(gate(
+        GateName::Concurrency,
+        concurrency::judge(&facts.concurrency),
+    ));
+    gates
+}
+
+/// Whether all of them are satisfied: what admits.
+#[must_use]
+pub fn all_satisfied(gates: &[Gate]) -> bool {
+    !gates.is_empty()
+        && gates
+            .iter()
+            .all(|gate| matches!(gate.verdict, Verdict::Satisfied { .. }))
+}
+
+/// The first refusal, if any.
+#[must_use]
+pub fn refusal(gates: &[Gate]) -> Option<&Gate> {
+    gates
+        .iter()
+        .find(|gate| matches!(gate.verdict, Verdict::Refused { .. }))
+}
+
+/// The next moment at which a waiting gate may change by itself.
+#[must_use]
+pub fn next_boundary(gates: &[Gate]) -> Option<Timestamp> {
+    gates
+        .iter()
+        .filter_map(|gate| match &gate.verdict {
+            Verdict::Waiting { until, .. } => *until,
+            _ => None,
+        })
+        .min()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! The stage before succeeded with this same release digest, soaked long enough, and has not been undone since.
+
+use super::Verdict;
+use crate::Name;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+/// The stage before.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Its name.
+    pub from: Name,
+    /// How long the release must have been there.
+    pub soak: SignedDuration,
+    /// When this digest last succeeded there, if it did.
+    pub succeeded_at: Option<Timestamp>,
+    /// What undid that since, if anything did.
+    pub undone_by: Option<String>,
+    /// What this release is called, for the reason.
+    pub release: String,
+}
+
+/// Judges it.
+#[must_use]
+pub fn judge(facts: &Facts, now: Timestamp) -> (Verdict, Value) {
+    let inputs = json!({
+        "from": facts.from,
+        "soak": facts.soak.to_string(),
+        "succeeded_at": facts.succeeded_at,
+        "undone_by": facts.undone_by,
+    });
+    let from = &facts.from;
+    let verdict = match (facts.succeeded_at, &facts.undone_by) {
+        (None, _) => Verdict::waiting(
+            format!("{} has not succeeded in {from} yet", facts.release),
+            None,
+            format!("a deployment of {} to {from} that succeeds", facts.release),
+        ),
+        (Some(_), Some(undone_by)) => Verdict::waiting(
+            format!("{} was undone in {from} by {undone_by}", facts.release),
+            None,
+            format!("a new deployment of {} to {from} that succeeds", facts.release),
+        ),
+        (Some(at), None) => {
+            let until = at.saturating_add(facts.soak).unwrap_or(Timestamp::MAX);
+            if until > now {
+                Verdict::waiting(format!("soaking in {from} until {until}"), Some(until), "time")
+            } else {
+                Verdict::satisfied(format!("succeeded in {from} at {at}"))
+            }
+        }
+    };
+    (verdict, inputs)
+}

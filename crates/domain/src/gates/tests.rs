@@ -1,0 +1,163 @@
+use super::*;
+use crate::{Digest, approval::ApprovalState, deployment::StateName, identity::Role, ids::*};
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn good() -> Facts {
+    Facts {
+        kind: Kind::Deploy,
+        release_problem: None,
+        promotion: Some(promotion::Facts {
+            from: "staging".parse().unwrap(),
+            soak: SignedDuration::ZERO,
+            succeeded_at: Some(at(10)),
+            undone_by: None,
+            release: "storefront@1.0.0".into(),
+        }),
+        approvals: vec![approval::Facts {
+            id: ApprovalId::new(),
+            state: ApprovalState::Approved,
+            required: 1,
+            role: Role::Authority,
+            approvers: 1,
+            digest: Digest::of_bytes(b""),
+            unchanged: true,
+            sealed_by: "ana".into(),
+            rejected_by: None,
+        }],
+        schedule: schedule::Facts {
+            not_before: None,
+            expires_at: at(1000),
+        },
+        rollback: rollback::Facts::default(),
+        concurrency: concurrency::Facts::default(),
+    }
+}
+
+#[test]
+fn when_everything_holds_it_is_admitted() {
+    assert!(all_satisfied(&evaluate(&good(), at(20))));
+}
+
+#[test]
+fn no_gates_admit_nothing() {
+    assert!(!all_satisfied(&[]));
+}
+
+#[test]
+fn a_waiting_approval_says_who_can_give_it() {
+    let mut facts = good();
+    facts.approvals[0].state = ApprovalState::Pending;
+    facts.approvals[0].approvers = 0;
+    let gates = evaluate(&facts, at(20));
+    let gate = gates.iter().find(|g| g.name == GateName::Approval).unwrap();
+    assert_eq!(
+        gate.verdict.reason(),
+        "waiting for approval by an authority other than the one who sealed it"
+    );
+}
+
+/// One way to break a fact, and the gate that must notice.
+fn breakage() -> impl Strategy<Value = (fn(&mut Facts), GateName)> {
+    let all: Vec<(fn(&mut Facts), GateName)> = vec![
+        (
+            |f| f.release_problem = Some("withdrawn".into()),
+            GateName::Release,
+        ),
+        (
+            |f| f.promotion.as_mut().unwrap().succeeded_at = None,
+            GateName::Promotion,
+        ),
+        (
+            |f| f.promotion.as_mut().unwrap().undone_by = Some("dep_x".into()),
+            GateName::Promotion,
+        ),
+        (
+            |f| f.promotion.as_mut().unwrap().soak = SignedDuration::from_secs(500),
+            GateName::Promotion,
+        ),
+        (
+            |f| f.approvals[0].state = ApprovalState::Pending,
+            GateName::Approval,
+        ),
+        (
+            |f| f.approvals[0].state = ApprovalState::Rejected,
+            GateName::Approval,
+        ),
+        (
+            |f| f.approvals[0].state = ApprovalState::Withdrawn,
+            GateName::Approval,
+        ),
+        (|f| f.approvals[0].approvers = 0, GateName::Approval),
+        (|f| f.approvals[0].unchanged = false, GateName::Approval),
+        (|f| f.schedule.not_before = Some(at(500)), GateName::Schedule),
+        (|f| f.schedule.expires_at = at(15), GateName::Schedule),
+        (
+            |f| {
+                f.rollback.targets.push(rollback::TargetFacts {
+                    target: "eu".into(),
+                    previous: Some("1.0.0".into()),
+                    rendering_kept: false,
+                });
+            },
+            GateName::Rollback,
+        ),
+        (
+            |f| {
+                f.concurrency.holder = Some(concurrency::Holder {
+                    id: DeploymentId::new(),
+                    release: "storefront@0.9.0".into(),
+                    state: StateName::Paused,
+                    finishing: false,
+                });
+            },
+            GateName::Concurrency,
+        ),
+    ];
+    proptest::sample::select(all)
+}
+
+proptest! {
+    #[test]
+    fn whatever_else_holds_one_broken_fact_keeps_it_out(breakages in proptest::collection::vec(breakage(), 1..4)) {
+        let mut facts = good();
+        for (break_it, _) in &breakages {
+            break_it(&mut facts);
+        }
+        let gates = evaluate(&facts, at(20));
+        prop_assert!(!all_satisfied(&gates));
+        for (_, name) in &breakages {
+            let gate = gates.iter().find(|g| g.name == *name).unwrap();
+            prop_assert!(!matches!(gate.verdict, Verdict::Satisfied { .. }), "{name} did not notice");
+            prop_assert!(!gate.verdict.reason().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_rollback_is_held_up_by_concurrency_alone((break_it, name) in breakage()) {
+        let mut facts = good();
+        facts.kind = Kind::RollBack;
+        break_it(&mut facts);
+        prop_assert_eq!(all_satisfied(&evaluate(&facts, at(20))), name != GateName::Concurrency);
+    }
+
+    #[test]
+    fn a_gate_that_waits_for_time_holds_once_that_time_has_come(not_before in 21i64..900, soak in 11i64..900) {
+        let mut facts = good();
+        facts.schedule.not_before = Some(at(not_before));
+        facts.promotion.as_mut().unwrap().soak = SignedDuration::from_secs(soak);
+        let mut now = at(20);
+        let mut rounds = 0;
+        while let Some(boundary) = next_boundary(&evaluate(&facts, now)) {
+            prop_assert!(boundary > now);
+            now = boundary;
+            rounds += 1;
+            prop_assert!(rounds < 5);
+        }
+        prop_assert!(all_satisfied(&evaluate(&facts, now)));
+    }
+}

@@ -1,0 +1,91 @@
+//! Permissions: what an operation asks for.
+
+use std::fmt;
+
+/// What an operation asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Permission {
+    /// See it.
+    Read,
+    /// Register and change services.
+    ServiceWrite,
+    /// Register components and their versions.
+    ComponentWrite,
+    /// Say where a service lands.
+    TargetWrite,
+    /// Compose releases.
+    ReleaseWrite,
+    /// Seal releases.
+    ReleaseSeal,
+    /// Withdraw releases.
+    ReleaseWithdraw,
+    /// Ask for deployments.
+    DeploymentCreate,
+    /// Pause, resume, cancel, retry.
+    DeploymentOperate,
+    /// Roll back.
+    DeploymentRollBack,
+    /// Approve or reject.
+    ApprovalDecide,
+    /// Read the audit chain.
+    AuditRead,
+    /// People, machines, role bindings, other people's tokens.
+    IdentityManage,
+    /// Teams.
+    TeamWrite,
+    /// Environments.
+    EnvironmentWrite,
+    /// Clusters and their credentials.
+    ClusterWrite,
+}
+
+impl Permission {
+    /// Every permission.
+    pub const ALL: [Self; 16] = [
+        Self::Read,
+        Self::ServiceWrite,
+        Self::ComponentWrite,
+        Self::TargetWrite,
+        Self::ReleaseWrite,
+        Self::ReleaseSeal,
+        Self::ReleaseWithdraw,
+        Self::DeploymentCreate,
+        Self::DeploymentOperate,
+        Self::DeploymentRollBack,
+        Self::ApprovalDecide,
+        Self::AuditRead,
+        Self::IdentityManage,
+        Self::TeamWrite,
+        Self::EnvironmentWrite,
+        Self::ClusterWrite,
+    ];
+
+    /// As written in messages and in `GET /v1/me`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::ServiceWrite => "service.write",
+            Self::ComponentWrite => "component.write",
+            Self::TargetWrite => "target.write",
+            Self::ReleaseWrite => "release.write",
+            Self::ReleaseSeal => "release.seal",
+            Self::ReleaseWithdraw => "release.withdraw",
+            Self::DeploymentCreate => "deployment.create",
+            Self::DeploymentOperate => "deployment.operate",
+            Self::DeploymentRollBack => "deployment.roll_back",
+            Self::ApprovalDecide => "approval.decide",
+            Self::AuditRead => "audit.read",
+            Self::IdentityManage => "identity.manage",
+            Self::TeamWrite => "team.write",
+            Self::EnvironmentWrite => "environment.write",
+            Self::ClusterWrite => "cluster.write",
+        }
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,36 @@
+//! The rules of Slipway, and nothing else: no I/O, no runtime, no clock of its own.
+//!
+//! Everything that decides lives here as values and pure functions, so that it can be tested by the thousand with
+//! generated input: ids and digests, identity and permissions, the library of components, sealed releases, the
+//! deployment state machine, the gates `(facts, now) -> verdicts`, the planner `(desired, observed, now) -> next step`,
+//! rendering, health and the audit chain. Time always arrives as an argument and is the database's.
+//!
+//! # How to extend
+//! * a new aggregate: a folder with its entity and state machine, an id in [`ids`], a permission in
+//!   [`identity::Permission`];
+//! * a new gate: a file in [`gates`], a variant of [`gates::GateName`], its facts in [`gates::Facts`];
+//! * a new step of execution: a variant of [`plan::target::Step`] and its place in [`plan::target::next`];
+//! * something the outside must do for a rule: a trait in [`ports`].
+
+pub mod approval;
+pub mod audit;
+pub mod clock;
+pub mod component;
+pub mod deployment;
+pub mod digest;
+pub mod fault;
+pub mod gates;
+pub mod health;
+pub mod identity;
+pub mod ids;
+pub mod name;
+pub mod plan;
+pub mod ports;
+pub mod registry;
+pub mod release;
+pub mod render;
+pub mod work;
+
+pub use digest::Digest;
+pub use fault::{Fault, Faults};
+pub use name::Name;

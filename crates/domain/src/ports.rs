@@ -1,0 +1,199 @@
+//! What the outside does for the domain: each trait is implemented once and wired in the binary.
+
+use crate::Name;
+use crate::{
+    component::bundle::ObjectRef,
+    registry::{ClusterGrants, Connection, Inventory},
+    render::{ObjectDiff, Rendering},
+    work::{Ack, Assignment, Lease, Report},
+};
+use jiff::SignedDuration;
+use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
+
+/// A future that a port returns where the trait must be usable as `dyn`.
+pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The queue could not be reached or refused; worth trying again.
+#[derive(Debug, thiserror::Error)]
+#[error("the queue is unavailable: {0}")]
+pub struct QueueUnavailable(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// What a worker asks of the queue.
+#[derive(Debug, Clone)]
+pub struct ClaimRequest {
+    /// Who asks: unique to the process.
+    pub holder: String,
+    /// At most this many.
+    pub max: u32,
+    /// For how long.
+    pub lease: SignedDuration,
+    /// Only clusters that carry all of these labels; empty for every cluster.
+    pub cluster_labels: BTreeMap<String, String>,
+}
+
+/// The queue, as an executor sees it.
+pub trait WorkQueue: Send + Sync + 'static {
+    /// Claims work that is due. The first claim of a deployment admits it: its gates are judged in this transaction.
+    fn claim(
+        &self,
+        request: &ClaimRequest,
+    ) -> impl Future<Output = Result<Vec<Assignment>, QueueUnavailable>> + Send;
+
+    /// Extends leases, on a connection of its own; returns those still held.
+    fn heartbeat(
+        &self,
+        holder: &str,
+        leases: &[Lease],
+        extend_by: SignedDuration,
+    ) -> impl Future<Output = Result<Vec<Lease>, QueueUnavailable>> + Send;
+
+    /// Records what happened, if the lease still holds.
+    fn report(
+        &self,
+        assignment: &Assignment,
+        report: Report,
+    ) -> impl Future<Output = Result<Ack, QueueUnavailable>> + Send;
+
+    /// Makes waiting work due at once: something was seen on the cluster.
+    fn wake(
+        &self,
+        targets: &[crate::ids::DeploymentTargetId],
+    ) -> impl Future<Output = Result<(), QueueUnavailable>> + Send;
+
+    /// Returns when there may be work (a hint), at the latest after `at_most`.
+    fn hint(&self, at_most: SignedDuration) -> impl Future<Output = ()> + Send;
+}
+
+/// Why a cluster did not do what was asked, told apart as far as a user can act on it. Free of secrets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClusterFault {
+    /// No connection: refused, unknown host, no route, timeout.
+    #[error("cluster {cluster} is unreachable: {detail}")]
+    Unreachable {
+        /// The cluster's name.
+        cluster: Name,
+        /// What happened.
+        detail: String,
+    },
+    /// 401: the credential is not accepted.
+    #[error("cluster {cluster} does not accept the credential (401); give it a new one")]
+    Unauthorized {
+        /// The cluster's name.
+        cluster: Name,
+    },
+    /// 403: the credential may not do this.
+    #[error("cluster {cluster} forbids it (403): {detail}")]
+    Forbidden {
+        /// The cluster's name.
+        cluster: Name,
+        /// The API server's own words.
+        detail: String,
+    },
+    /// Its certificate is expired, not yet valid, untrusted, or for another name.
+    #[error("the certificate of cluster {cluster} is not valid: {detail}")]
+    Certificate {
+        /// The cluster's name.
+        cluster: Name,
+        /// Expired, unknown issuer, another name.
+        detail: String,
+    },
+    /// The connection details themselves are unusable.
+    #[error("the connection details of cluster {cluster} are unusable: {detail}")]
+    Misconfigured {
+        /// The cluster's name.
+        cluster: Name,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The cluster does not serve these kinds, or serves them in another scope than granted.
+    #[error("cluster {cluster} cannot take {}", problems.join("; "))]
+    Kinds {
+        /// The cluster's name.
+        cluster: Name,
+        /// One sentence an object.
+        problems: Vec<String>,
+    },
+    /// Asked to wait.
+    #[error("cluster {cluster} asks to wait {after}")]
+    TooManyRequests {
+        /// The cluster's name.
+        cluster: Name,
+        /// `Retry-After`.
+        after: SignedDuration,
+    },
+    /// Anything else the API server said.
+    #[error("cluster {cluster}: {detail}")]
+    Other {
+        /// The cluster's name.
+        cluster: Name,
+        /// The API server's own words.
+        detail: String,
+    },
+}
+
+/// What a connection test found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterReport {
+    /// The API server's version, as `v1.33.2`.
+    pub version: String,
+    /// Round trip of the version request.
+    pub round_trip: SignedDuration,
+    /// Rights that deployments need and the credential lacks, as sentences; empty when all are there.
+    pub missing_rights: Vec<String>,
+}
+
+/// What a deployment would do to one target.
+#[derive(Debug, Clone)]
+pub struct TargetPreview {
+    /// Whether the namespace would be created.
+    pub creates_namespace: bool,
+    /// One entry an object, in the order of applying, then what would be pruned, then hooks.
+    pub objects: Vec<ObjectPreview>,
+    /// What the API server could not be asked in advance, and why, as sentences.
+    pub notes: Vec<String>,
+}
+
+/// What a deployment would do to one object.
+#[derive(Debug, Clone)]
+pub struct ObjectPreview {
+    /// Which object.
+    pub object: ObjectRef,
+    /// The difference between what runs and what would (server-side dry run), secrets redacted.
+    pub diff: ObjectDiff,
+    /// What stands in the way: a conflict with another field manager, a validation error of the API server.
+    pub problem: Option<String>,
+    /// Whether this is a hook that would run.
+    pub hook: bool,
+}
+
+/// What to preview.
+#[derive(Debug, Clone)]
+pub struct PreviewRequest {
+    /// The cluster.
+    pub connection: Connection,
+    /// What may be applied there beyond the target's namespace.
+    pub grants: ClusterGrants,
+    /// The target's namespace.
+    pub namespace: Name,
+    /// Name of the service: only objects labelled with it would be pruned.
+    pub service: Name,
+    /// Name of the environment: likewise.
+    pub environment: Name,
+    /// What would be applied.
+    pub rendering: Arc<Rendering>,
+    /// What was applied last.
+    pub inventory: Inventory,
+}
+
+/// Read-only questions to a cluster; the executor's crate answers them.
+pub trait ClusterProbe: Send + Sync + 'static {
+    /// Tests a connection: reachable, certificate, credential, rights.
+    fn check<'a>(&'a self, connection: &'a Connection)
+    -> PortFuture<'a, Result<ClusterReport, ClusterFault>>;
+
+    /// Shows what a deployment would do to a target, by server-side dry run. Changes nothing.
+    fn preview<'a>(
+        &'a self,
+        request: &'a PreviewRequest,
+    ) -> PortFuture<'a, Result<TargetPreview, ClusterFault>>;
+}

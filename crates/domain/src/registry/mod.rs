@@ -1,0 +1,15 @@
+//! What there is to deploy for and to: teams, services, environments, clusters, targets.
+
+pub mod cluster;
+pub mod environment;
+pub mod kubeconfig;
+pub mod service;
+pub mod target;
+
+pub use cluster::{Cluster, ClusterGrants, Connection, Credential};
+pub use environment::{ApprovalRule, Environment, Tier, Wave};
+pub use service::{Criticality, Service, Team};
+pub use target::{Inventory, InventoryItem, Target, TargetNow};
+
+/// Labels of a cluster or target: region, wave and whatever else tells them apart.
+pub type Labels = std::collections::BTreeMap<String, String>;

@@ -1,0 +1,326 @@
+//! Watches on namespaces in which something is waited for. A change there makes the waiting work due at once; the pods
+//! seen are kept, so that a hundred targets that wait do not each list them again and again.
+//!
+//! Watches are a shortcut and never the truth: work that waits is looked at every few seconds anyhow, and a watch that
+//! is not in step (yet, or any more) is not read from.
+
+use crate::{
+    api::{Cluster, Resource},
+    fault::CallError,
+};
+use futures::{Stream, StreamExt as _};
+use kube::{
+    Api,
+    api::{ApiResource, DynamicObject, PartialObjectMeta},
+    runtime::{
+        WatchStreamExt as _,
+        watcher::{self, Event, watcher},
+    },
+};
+use serde_json::Value;
+use slipway_domain::{
+    ids::{ClusterId, DeploymentTargetId},
+    ports::WorkQueue,
+    render::LABEL_SERVICE,
+};
+use std::{
+    collections::{HashMap, HashSet},
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::Notify,
+    time::{Instant, interval, sleep},
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+/// Work is woken at most this often.
+const COALESCE: Duration = Duration::from_millis(150);
+/// A watch that nobody asked for in this time is closed; what waits asks every few seconds.
+const UNUSED: Duration = Duration::from_mins(1);
+
+/// Which namespace of which cluster, reached with which connection details.
+type Key = (ClusterId, i64, String);
+
+/// All watches of this process. Cheap to clone; clones share everything.
+#[derive(Clone, Default)]
+pub(crate) struct Watches(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    namespaces: Mutex<HashMap<Key, Arc<Namespace>>>,
+    woken: Mutex<HashSet<DeploymentTargetId>>,
+    bell: Notify,
+}
+
+/// One namespace in which something is waited for.
+struct Namespace {
+    used: Mutex<Instant>,
+    /// By path of the collection.
+    watches: Mutex<HashMap<String, AbortOnDropHandle<()>>>,
+    waiting: Mutex<HashMap<DeploymentTargetId, Waiting>>,
+    pods: Mutex<Pods>,
+}
+
+/// A target that waits for something in a namespace.
+struct Waiting {
+    asked: Instant,
+    changed: Option<Instant>,
+}
+
+/// The pods of a namespace, as watched.
+#[derive(Default)]
+struct Pods {
+    in_step: bool,
+    by_name: HashMap<String, Value>,
+    /// What a new listing has brought so far.
+    listing: HashMap<String, Value>,
+}
+
+fn pods_resource() -> Resource {
+    Resource::built_in("v1", "Pod", "pods", true)
+}
+
+impl Watches {
+    /// Watches the namespace's pods on behalf of a target.
+    pub(crate) fn pods(&self, cluster: &Arc<Cluster>, namespace: &str, target: DeploymentTargetId) {
+        let resource = pods_resource();
+        let place = self.place(cluster, namespace, target);
+        let mut watches = lock(&place.watches);
+        watches.entry(resource.path(namespace, None)).or_insert_with(|| {
+            let api: Api<DynamicObject> =
+                Api::namespaced_with(cluster.client(), namespace, &api_resource(&resource));
+            let (inner, namespace) = (Arc::downgrade(&self.0), Arc::downgrade(&place));
+            let stream = watcher(api, watcher::Config::default()).default_backoff();
+            spawn(stream, move |event| {
+                let (Some(inner), Some(namespace)) = (inner.upgrade(), namespace.upgrade()) else {
+                    return;
+                };
+                if lock(&namespace.pods).take(event) {
+                    inner.changed(&namespace);
+                }
+            })
+        });
+    }
+
+    /// Watches a kind in the namespace on behalf of a target, for what changes only.
+    pub(crate) fn kind(
+        &self,
+        cluster: &Arc<Cluster>,
+        namespace: &str,
+        resource: &Resource,
+        target: DeploymentTargetId,
+    ) {
+        if !resource.namespaced || *resource == pods_resource() {
+            return;
+        }
+        let place = self.place(cluster, namespace, target);
+        let mut watches = lock(&place.watches);
+        watches.entry(resource.path(namespace, None)).or_insert_with(|| {
+            let resource = api_resource(resource);
+            let api: Api<PartialObjectMeta<DynamicObject>> =
+                Api::namespaced_with(cluster.client(), namespace, &resource);
+            let (inner, namespace) = (Arc::downgrade(&self.0), Arc::downgrade(&place));
+            let ours = watcher::Config::default().labels(LABEL_SERVICE);
+            spawn(watcher(api, ours).default_backoff(), move |event| {
+                let (Some(inner), Some(namespace)) = (inner.upgrade(), namespace.upgrade()) else {
+                    return;
+                };
+                if matches!(event, Event::Apply(_) | Event::Delete(_) | Event::InitDone) {
+                    inner.changed(&namespace);
+                }
+            })
+        });
+    }
+
+    /// The pods of a namespace: from the watch when it is in step, else from the API server.
+    pub(crate) async fn read_pods(
+        &self,
+        cluster: &Arc<Cluster>,
+        namespace: &str,
+    ) -> Result<Vec<Value>, CallError> {
+        let place = lock(&self.0.namespaces).get(&key(cluster, namespace)).cloned();
+        if let Some(place) = place {
+            let pods = lock(&place.pods);
+            if pods.in_step {
+                return Ok(pods.by_name.values().cloned().collect());
+            }
+        }
+        cluster.list(&pods_resource(), namespace, "").await
+    }
+
+    /// The target was given back to wait. What changed since its last look began would not wake it, since it was not
+    /// waiting then: wake it now.
+    pub(crate) fn given_back(&self, target: DeploymentTargetId, look_began: Instant) {
+        let places: Vec<_> = lock(&self.0.namespaces).values().cloned().collect();
+        let changed = places.iter().any(|place| {
+            let waiting = lock(&place.waiting);
+            waiting
+                .get(&target)
+                .and_then(|w| w.changed)
+                .is_some_and(|at| at >= look_began)
+        });
+        if changed {
+            lock(&self.0.woken).insert(target);
+            self.0.bell.notify_one();
+        }
+    }
+
+    /// Wakes work when something changed, and closes watches that are not used, until told to stop.
+    pub(crate) async fn deliver<Q: WorkQueue>(&self, queue: &Q, stop: &CancellationToken) {
+        let mut sweep = interval(UNUSED / 4);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = sweep.tick() => self.sweep(),
+                () = self.0.bell.notified() => {
+                    let targets: Vec<_> = std::mem::take(&mut *lock(&self.0.woken)).into_iter().collect();
+                    if !targets.is_empty() && let Err(error) = queue.wake(&targets).await {
+                        tracing::debug!(%error, "work is not woken; it is looked at anyhow");
+                    }
+                    sleep(COALESCE).await;
+                }
+            }
+        }
+    }
+
+    /// The namespace, marked as used, with the target among those to be woken.
+    fn place(&self, cluster: &Arc<Cluster>, namespace: &str, target: DeploymentTargetId) -> Arc<Namespace> {
+        let now = Instant::now();
+        let mut namespaces = lock(&self.0.namespaces);
+        let place = namespaces.entry(key(cluster, namespace)).or_insert_with(|| {
+            Arc::new(Namespace {
+                used: Mutex::new(now),
+                watches: Mutex::default(),
+                waiting: Mutex::default(),
+                pods: Mutex::default(),
+            })
+        });
+        *lock(&place.used) = now;
+        lock(&place.waiting)
+            .entry(target)
+            .or_insert(Waiting {
+                asked: now,
+                changed: None,
+            })
+            .asked = now;
+        Arc::clone(place)
+    }
+
+    fn sweep(&self) {
+        let mut namespaces = lock(&self.0.namespaces);
+        namespaces.retain(|_, place| lock(&place.used).elapsed() < UNUSED);
+        for place in namespaces.values() {
+            lock(&place.waiting).retain(|_, waiting| waiting.asked.elapsed() < UNUSED);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a count for a gauge")]
+        metrics::gauge!("slipway_executor_watched_namespaces").set(namespaces.len() as f64);
+    }
+}
+
+impl Inner {
+    /// Something changed in a namespace.
+    fn changed(&self, place: &Namespace) {
+        let now = Instant::now();
+        let mut woken = lock(&self.woken);
+        for (target, waiting) in lock(&place.waiting).iter_mut() {
+            waiting.changed = Some(now);
+            woken.insert(*target);
+        }
+        self.bell.notify_one();
+    }
+}
+
+impl Pods {
+    /// Takes an event in; says whether something may have changed.
+    fn take(&mut self, event: Event<DynamicObject>) -> bool {
+        match event {
+            Event::Init => {
+                self.listing.clear();
+                return false;
+            }
+            Event::InitApply(pod) => {
+                self.listing.extend(named(pod));
+                return false;
+            }
+            Event::InitDone => {
+                self.by_name = std::mem::take(&mut self.listing);
+                self.in_step = true;
+            }
+            Event::Apply(pod) => self.by_name.extend(named(pod)),
+            Event::Delete(pod) => {
+                self.by_name.remove(&pod.metadata.name.unwrap_or_default());
+            }
+        }
+        true
+    }
+}
+
+fn named(mut pod: DynamicObject) -> Option<(String, Value)> {
+    pod.metadata.managed_fields = None;
+    let name = pod.metadata.name.clone()?;
+    Some((name, serde_json::to_value(pod).ok()?))
+}
+
+fn key(cluster: &Cluster, namespace: &str) -> Key {
+    (cluster.id(), cluster.revision(), namespace.to_owned())
+}
+
+fn api_resource(resource: &Resource) -> ApiResource {
+    let (group, version) = resource
+        .api_version
+        .split_once('/')
+        .unwrap_or(("", &resource.api_version));
+    ApiResource {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        api_version: resource.api_version.clone(),
+        kind: resource.kind.clone(),
+        plural: resource.plural.clone(),
+    }
+}
+
+/// Follows a watch for as long as its handle is kept. Faults are the watcher's to get over: it lists anew.
+fn spawn<K: Send + 'static>(
+    stream: impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
+    take: impl Fn(Event<K>) + Send + 'static,
+) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        let mut stream = pin!(stream);
+        while let Some(event) = stream.next().await {
+            match event {
+                Ok(event) => take(event),
+                Err(error) => tracing::debug!(%error, "a watch starts anew"),
+            }
+        }
+    }))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(name: &str) -> DynamicObject {
+        DynamicObject::new(name, &api_resource(&pods_resource()))
+    }
+
+    #[test]
+    fn a_new_listing_replaces_what_was_there_only_when_it_is_complete() {
+        let mut pods = Pods::default();
+        assert!(!pods.take(Event::Init));
+        assert!(!pods.take(Event::InitApply(pod("a"))));
+        assert!(!pods.in_step);
+        assert!(pods.take(Event::InitDone) && pods.in_step);
+        pods.take(Event::Apply(pod("b")));
+        pods.take(Event::Init);
+        pods.take(Event::InitApply(pod("c")));
+        assert!(pods.by_name.contains_key("a") && pods.by_name.contains_key("b"));
+        pods.take(Event::InitDone);
+        assert_eq!(pods.by_name.keys().collect::<Vec<_>>(), ["c"]);
+    }
+}

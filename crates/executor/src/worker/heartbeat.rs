@@ -1,0 +1,87 @@
+//! One loop extends all leases held. A heartbeat that is not answered extends nothing: the clocks run out, and acting
+//! stops before the leases end.
+
+use super::Settings;
+use crate::lease::LeaseClock;
+use slipway_domain::{ids::WorkId, ports::WorkQueue, work::Lease};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// The leases held, with their clocks.
+#[derive(Default)]
+pub(super) struct Held(Mutex<HashMap<WorkId, (Lease, Arc<LeaseClock>)>>);
+
+/// Lets go of a lease when dropped.
+pub(super) struct Holding<'a> {
+    pub(super) held: &'a Held,
+    pub(super) work: WorkId,
+    pub(super) fence: i64,
+}
+
+impl Drop for Holding<'_> {
+    fn drop(&mut self) {
+        let mut held = self.held.lock();
+        // The same work may have been claimed again by now.
+        if held
+            .get(&self.work)
+            .is_some_and(|(lease, _)| lease.fence == self.fence)
+        {
+            held.remove(&self.work);
+        }
+    }
+}
+
+impl Held {
+    pub(super) fn add(&self, lease: Lease, clock: Arc<LeaseClock>) {
+        self.lock().insert(lease.work, (lease, clock));
+    }
+
+    /// Extends until told to stop.
+    pub(super) async fn beat<Q: WorkQueue>(&self, queue: &Q, settings: &Settings, stop: &CancellationToken) {
+        let mut ticks = interval(settings.heartbeat_every.max(Duration::from_millis(10)));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let patience = Duration::try_from(settings.lease).unwrap_or(Duration::from_secs(5)) / 2;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            let asked: Vec<(Lease, Arc<LeaseClock>)> = self.lock().values().cloned().collect();
+            if asked.is_empty() {
+                continue;
+            }
+            let asked_at = Instant::now();
+            let leases: Vec<Lease> = asked.iter().map(|(lease, _)| lease.clone()).collect();
+            match timeout(
+                patience,
+                queue.heartbeat(&settings.holder, &leases, settings.lease),
+            )
+            .await
+            {
+                Ok(Ok(still)) => {
+                    for (lease, clock) in &asked {
+                        if still
+                            .iter()
+                            .any(|s| s.work == lease.work && s.fence == lease.fence)
+                        {
+                            clock.extend(asked_at, settings.lease);
+                        } else {
+                            clock.revoke();
+                        }
+                    }
+                }
+                Ok(Err(error)) => tracing::warn!(%error, leases = leases.len(), "heartbeat failed"),
+                Err(_) => tracing::warn!(leases = leases.len(), "heartbeat was not answered"),
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<WorkId, (Lease, Arc<LeaseClock>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,21 @@
+//! The executor against real Kubernetes API servers, and a queue that remembers what it was told.
+//!
+//! `SLIPWAY_TEST_KUBECONFIG` names a kubeconfig with the contexts `staging`, `eu` and `us`, whose clusters have nodes that
+//! act on what a pod says (see the sandbox). Every test has a namespace of its own. `tests/run executor` starts what is
+//! needed, runs them and stops it again.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+mod apply;
+mod connection;
+mod definitions;
+mod fences;
+mod health;
+mod hooks;
+mod lost_answers;
+mod preview;
+mod proxy;
+mod prune;
+mod queue;
+mod server;
+mod world;

@@ -1,0 +1,126 @@
+//! What changed between two readings of a deployment, in lines for people.
+
+use super::blocker;
+use crate::client::{commands::deploy_target as target, output::time};
+use slipway_api_types::deployment::{Deployment, DeploymentTarget};
+use std::collections::BTreeMap;
+
+/// One change, as a line.
+#[derive(Debug)]
+pub(super) struct Change {
+    /// The line, without a time where the server gave none.
+    pub(super) text: String,
+    /// Whether the bar of a target shows it too.
+    pub(super) on_a_bar: bool,
+}
+
+/// Remembers the last reading.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    begun: bool,
+    targets: BTreeMap<String, String>,
+    blockers: Vec<String>,
+}
+
+impl Changes {
+    /// What changed since the last reading; everything, the first time.
+    pub(super) fn since_last(&mut self, deployment: &Deployment) -> Vec<Change> {
+        let mut lines = Vec::new();
+        for now in &deployment.targets {
+            let text = target(now);
+            let before = self.targets.insert(now.id.clone(), text.clone());
+            // A target that has done nothing yet says nothing.
+            let quiet = before.is_none() && now.state == "waiting" && now.reason.is_none();
+            if before.as_ref() != Some(&text) && !quiet {
+                lines.push(Change {
+                    text: stamped(now, &text),
+                    on_a_bar: true,
+                });
+            }
+        }
+        let blockers: Vec<_> = deployment.blockers.iter().map(blocker).collect();
+        for text in blockers.iter().filter(|text| !self.blockers.contains(text)) {
+            lines.push(Change {
+                text: format!("waiting for {text}"),
+                on_a_bar: false,
+            });
+        }
+        self.blockers = blockers;
+        if !std::mem::replace(&mut self.begun, true) {
+            let text = format!(
+                "{}  {} is {}",
+                time(deployment.since),
+                super::named(deployment),
+                deployment.state
+            );
+            lines.insert(
+                0,
+                Change {
+                    text,
+                    on_a_bar: false,
+                },
+            );
+        }
+        lines
+    }
+}
+
+fn stamped(now: &DeploymentTarget, text: &str) -> String {
+    match now.finished_at {
+        Some(at) => format!("{}  {text}", time(at)),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::tests::deployment;
+    use serde_json::json;
+
+    fn told(changes: &mut Changes, deployment: &Deployment) -> String {
+        changes
+            .since_last(deployment)
+            .into_iter()
+            .map(|change| change.text)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    fn read(state: &str, targets: serde_json::Value, blockers: serde_json::Value) -> Deployment {
+        let mut value = deployment(state);
+        value["targets"] = targets;
+        value["blockers"] = blockers;
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn eu(state: &str, ready: u32, reason: Option<&str>) -> serde_json::Value {
+        json!([{
+            "id": "dpt_eu", "cluster": "eu", "namespace": "storefront", "wave": "eu", "intent": "apply", "state": state,
+            "step": "await_health", "ready": ready, "total": 3, "reason": reason, "rendering": "sha256:0"
+        }])
+    }
+
+    #[test]
+    fn only_what_changed_is_told() {
+        let mut changes = Changes::default();
+        let approval = json!([{"kind": "approval", "reason": "an authority", "unblocked_by": "ada"}]);
+        let pending = read("pending", eu("waiting", 0, None), approval);
+        insta::assert_snapshot!(told(&mut changes, &pending), @r"
+        2026-01-02 03:04:05Z  storefront@1.0.0 to production (dep_1) is pending
+        waiting for approval: an authority (moved by: ada)
+        ");
+        assert!(changes.since_last(&pending).is_empty());
+        let running = read(
+            "running",
+            eu("running", 1, Some("web: 1 of 3 pods ready")),
+            json!([]),
+        );
+        insta::assert_snapshot!(
+            told(&mut changes, &running),
+            @"eu/storefront: running await_health 1/3 ready - web: 1 of 3 pods ready"
+        );
+        let done = read("succeeded", eu("succeeded", 3, None), json!([]));
+        insta::assert_snapshot!(told(&mut changes, &done), @"eu/storefront: succeeded 3/3 ready");
+    }
+}

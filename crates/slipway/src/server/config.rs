@@ -1,0 +1,246 @@
+//! The server's configuration: a TOML file, overlaid by the environment. A fault names its key.
+
+use anyhow::{Context as _, bail};
+use jiff::SignedDuration;
+use serde::Deserialize;
+use slipway_app::{Config, IssuerConfig, SecretKey};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// Everything that an operator can set.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Settings {
+    /// Where the API listens.
+    #[serde(default = "listen")]
+    pub(super) listen: SocketAddr,
+    pub(super) database: DatabaseSettings,
+    pub(super) secrets: Secrets,
+    /// Who may vouch for people and machines.
+    #[serde(default)]
+    pub(super) issuers: Vec<IssuerConfig>,
+    #[serde(default)]
+    pub(super) dev_issuer: Option<DevIssuer>,
+    #[serde(default)]
+    pub(super) bootstrap: Bootstrap,
+    #[serde(default)]
+    pub(super) executor: ExecutorSettings,
+    #[serde(default)]
+    pub(super) log: Log,
+    /// Longest life of an API token, in hours.
+    #[serde(default)]
+    pub(super) token_lifetime_max_hours: Option<u32>,
+    /// How long a drain may take after SIGTERM, in seconds.
+    #[serde(default = "drain")]
+    pub(super) drain_seconds: u64,
+}
+
+fn listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8080))
+}
+
+const fn drain() -> u64 {
+    25
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DatabaseSettings {
+    /// Connection URL; `DATABASE_URL` when absent.
+    #[serde(default)]
+    pub(super) url: String,
+    /// Most connections of this process.
+    #[serde(default = "connections")]
+    pub(super) connections: u32,
+}
+
+const fn connections() -> u32 {
+    20
+}
+
+impl std::fmt::Debug for DatabaseSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL holds a password.
+        f.debug_struct("DatabaseSettings")
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Keys that encrypt clusters' credentials.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Secrets {
+    /// 32 bytes, base64.
+    #[serde(default)]
+    key: Option<String>,
+    /// A file with it, instead.
+    #[serde(default)]
+    key_file: Option<PathBuf>,
+    /// Keys that were it before.
+    #[serde(default)]
+    older_keys: Vec<String>,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets(redacted)")
+    }
+}
+
+/// The development issuer: tells Slipway that anybody is anybody. Loopback only.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DevIssuer {
+    /// Where it listens; a loopback address.
+    pub(super) listen: SocketAddr,
+    /// Where its key is kept; made when it is not there.
+    pub(super) key_file: PathBuf,
+}
+
+/// Who may do something before anybody has granted anything.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Bootstrap {
+    /// Become admins while there is none.
+    pub(super) admins: Vec<Subject>,
+}
+
+/// An issuer's subject.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Subject {
+    /// `iss`.
+    pub(super) issuer: String,
+    /// `sub`.
+    pub(super) subject: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ExecutorSettings {
+    /// Targets acted on at once.
+    pub(super) max_in_flight: usize,
+    /// Length of a lease, in seconds.
+    pub(super) lease_seconds: u32,
+    /// Only clusters that carry all of these labels.
+    pub(super) cluster_labels: BTreeMap<String, String>,
+}
+
+impl Default for ExecutorSettings {
+    fn default() -> Self {
+        Self {
+            max_in_flight: 64,
+            lease_seconds: 15,
+            cluster_labels: BTreeMap::new(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Log {
+    /// `pretty` or `json`.
+    pub(super) format: LogFormat,
+    /// As `info`, or `slipway_executor=debug,info`.
+    pub(super) filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Pretty,
+            filter: "info".to_owned(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LogFormat {
+    Pretty,
+    Json,
+}
+
+/// Reads it.
+pub(super) fn read(file: Option<&Path>) -> anyhow::Result<Settings> {
+    let mut builder = config::Config::builder();
+    if let Some(file) = file {
+        builder = builder.add_source(config::File::from(file).format(config::FileFormat::Toml));
+    }
+    let environment = config::Environment::with_prefix("SLIPWAY")
+        .prefix_separator("__")
+        .separator("__")
+        .try_parsing(true);
+    let raw = builder
+        .add_source(environment)
+        .build()
+        .context("the configuration cannot be read")?;
+    let mut settings: Settings = raw
+        .try_deserialize()
+        .context("the configuration cannot be used")?;
+    if settings.database.url.is_empty() {
+        settings.database.url = std::env::var("DATABASE_URL").map_err(|_| {
+            anyhow::anyhow!("the configuration cannot be used: database.url: give it, or DATABASE_URL")
+        })?;
+    }
+    if let Some(issuer) = settings
+        .dev_issuer
+        .as_ref()
+        .filter(|issuer| !issuer.listen.ip().is_loopback())
+    {
+        bail!(
+            "the configuration cannot be used: dev_issuer.listen: {} is not a loopback address; the development issuer \
+             makes anybody anybody, so it never listens elsewhere",
+            issuer.listen
+        );
+    }
+    if settings.dev_issuer.is_some() && !settings.listen.ip().is_loopback() {
+        bail!(
+            "the configuration cannot be used: listen: with a development issuer the API listens on loopback only, not on {}",
+            settings.listen
+        );
+    }
+    if settings.executor.lease_seconds < 5 || settings.executor.lease_seconds > 300 {
+        bail!("the configuration cannot be used: executor.lease_seconds: is between 5 and 300");
+    }
+    if settings.executor.max_in_flight == 0 {
+        bail!("the configuration cannot be used: executor.max_in_flight: is at least 1");
+    }
+    Ok(settings)
+}
+
+impl Settings {
+    /// What the application is told.
+    pub(super) fn app(&self, issuers: Vec<IssuerConfig>) -> anyhow::Result<Config> {
+        let (setting, text) = match (&self.secrets.key, &self.secrets.key_file) {
+            (Some(key), None) => ("secrets.key", key.clone()),
+            (None, Some(file)) => {
+                let text = fs::read_to_string(file).with_context(|| {
+                    format!(
+                        "the configuration cannot be used: secrets.key_file: {}",
+                        file.display()
+                    )
+                })?;
+                ("secrets.key_file", text.trim().to_owned())
+            }
+            _ => bail!(
+                "the configuration cannot be used: secrets: give one of `key` and `key_file` (32 bytes, base64)"
+            ),
+        };
+        let mut config = Config::new(issuers, SecretKey::parse(setting, &text)?);
+        for (i, older) in self.secrets.older_keys.iter().enumerate() {
+            config
+                .older_secret_keys
+                .push(SecretKey::parse(&format!("secrets.older_keys[{i}]"), older)?);
+        }
+        if let Some(hours) = self.token_lifetime_max_hours {
+            config.token_lifetime_max = SignedDuration::from_hours(i64::from(hours));
+        }
+        Ok(config)
+    }
+}

@@ -1,0 +1,40 @@
+//! The only crate with SQL: one file an aggregate, the queue, the audit chain, the events.
+//!
+//! Concrete functions over a [`Tx`], no repository traits: what is missing is `Ok(None)` and the caller names the error;
+//! a row that cannot be is an error that names table, column and row; a guarded update states the old state (and for
+//! work the fence) in its `WHERE` and says how many rows it touched. Time is the database's: [`Tx::now`].
+//!
+//! To extend: a migration in `migrations/` (forward only, and the binary before must survive it), a file here, tests on
+//! a real Postgres.
+
+pub mod approvals;
+pub mod audit;
+pub mod clusters;
+pub mod components;
+pub mod deployment_targets;
+pub mod deployments;
+pub mod environments;
+pub mod events;
+pub mod idempotency;
+pub mod principals;
+pub mod reference;
+pub mod releases;
+pub mod renderings;
+pub mod role_bindings;
+pub mod row;
+pub mod services;
+pub mod status;
+pub mod steps;
+pub mod targets;
+pub mod teams;
+pub mod tokens;
+mod tx;
+pub mod work;
+
+pub use reference::Ref;
+pub use row::{Cols, Error};
+pub use sqlx::PgPool;
+pub use tx::{Database, Listener, Tx};
+
+/// Position in a list that is read newest first: everything older than this id.
+pub type Before = Option<uuid::Uuid>;

@@ -1,0 +1,186 @@
+//! Services: what users depend on.
+
+use crate::{Before, Cols, Error, Ref, Tx, events::seen_by, row::exactly_one};
+use slipway_domain::{
+    Name,
+    identity::Visible,
+    ids::{ServiceId, TeamId},
+    registry::{Criticality, Service},
+};
+use sqlx::{QueryBuilder, postgres::PgRow};
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "SELECT s.*, t.name AS team_name FROM services s JOIN teams t ON t.id = s.team_id ",
+            $tail
+        )
+    };
+}
+
+/// What a service is made of.
+#[derive(Debug, Clone)]
+pub struct New<'a> {
+    /// Its unique name.
+    pub name: &'a Name,
+    /// Who owns it.
+    pub team: TeamId,
+    /// How much depends on it.
+    pub criticality: Criticality,
+    /// What it is.
+    pub description: &'a str,
+}
+
+/// Filters of a list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filter {
+    /// Only of this team.
+    pub team: Option<TeamId>,
+}
+
+fn read(row: &PgRow) -> Result<Service, Error> {
+    let cols = Cols::new("services", row);
+    Ok(Service {
+        id: cols.id("id")?,
+        name: cols.parse("name")?,
+        team: cols.id("team_id")?,
+        team_name: cols.parse("team_name")?,
+        criticality: cols.parse("criticality")?,
+        description: cols.get("description")?,
+        revision: cols.get("revision")?,
+        created_at: cols.time("created_at")?,
+    })
+}
+
+/// Writes a new service.
+///
+/// # Errors
+/// [`Error::Duplicate`] with `services_name_key` when the name is taken.
+pub async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<ServiceId, Error> {
+    let id = ServiceId::new();
+    sqlx::query(
+        "INSERT INTO services (id, name, team_id, criticality, description) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(id.uuid())
+    .bind(new.name.as_str())
+    .bind(new.team.uuid())
+    .bind(new.criticality.as_str())
+    .bind(new.description)
+    .execute(tx.conn())
+    .await?;
+    Ok(id)
+}
+
+/// Saves team, criticality and description of a service, if it still has the revision it was read at.
+///
+/// # Errors
+/// [`Error::Guard`] when it was changed in between.
+pub async fn update(tx: &mut Tx, service: &Service) -> Result<(), Error> {
+    let done = sqlx::query(
+        "UPDATE services SET team_id = $3, criticality = $4, description = $5, revision = revision + 1 \
+         WHERE id = $1 AND revision = $2",
+    )
+    .bind(service.id.uuid())
+    .bind(service.revision)
+    .bind(service.team.uuid())
+    .bind(service.criticality.as_str())
+    .bind(&service.description)
+    .execute(tx.conn())
+    .await?;
+    exactly_one("changing a service", done.rows_affected())
+}
+
+/// The service with this id.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn get(tx: &mut Tx, id: ServiceId) -> Result<Option<Service>, Error> {
+    find(tx, &Ref::Id(id.uuid())).await
+}
+
+/// The service with this id or name.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn find(tx: &mut Tx, reference: &Ref) -> Result<Option<Service>, Error> {
+    let query = match reference {
+        Ref::Id(id) => sqlx::query(select!("WHERE s.id = $1")).bind(*id),
+        Ref::Name(name) => sqlx::query(select!("WHERE s.name = $1")).bind(name.clone()),
+    };
+    query
+        .fetch_optional(tx.conn())
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
+}
+
+/// The service with this id or name, locked until the end of the transaction.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn find_for_update(tx: &mut Tx, reference: &Ref) -> Result<Option<Service>, Error> {
+    let query = match reference {
+        Ref::Id(id) => sqlx::query(select!("WHERE s.id = $1 FOR UPDATE OF s")).bind(*id),
+        Ref::Name(name) => sqlx::query(select!("WHERE s.name = $1 FOR UPDATE OF s")).bind(name.clone()),
+    };
+    query
+        .fetch_optional(tx.conn())
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
+}
+
+/// Services that may be seen, newest first.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn list(
+    tx: &mut Tx,
+    filter: Filter,
+    visible: &Visible,
+    before: Before,
+    limit: i64,
+) -> Result<Vec<Service>, Error> {
+    let (everything, teams, _) = seen_by(visible);
+    let mut query = QueryBuilder::new(select!("WHERE ("));
+    query
+        .push_bind(everything)
+        .push(" OR s.team_id = ANY(")
+        .push_bind(teams)
+        .push("))");
+    if let Some(team) = filter.team {
+        query.push(" AND s.team_id = ").push_bind(team.uuid());
+    }
+    if let Some(id) = before {
+        query.push(" AND s.id < ").push_bind(id);
+    }
+    query.push(" ORDER BY s.id DESC LIMIT ").push_bind(limit);
+    query
+        .build()
+        .fetch_all(tx.conn())
+        .await?
+        .iter()
+        .map(read)
+        .collect()
+}
+
+/// The revision of a service and the team that owns it, by one index.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn revision(tx: &mut Tx, reference: &Ref) -> Result<Option<(i64, TeamId)>, Error> {
+    let query = match reference {
+        Ref::Id(id) => sqlx::query("SELECT id, revision, team_id FROM services WHERE id = $1").bind(*id),
+        Ref::Name(name) => {
+            sqlx::query("SELECT id, revision, team_id FROM services WHERE name = $1").bind(name.clone())
+        }
+    };
+    let row = query.fetch_optional(tx.conn()).await?;
+    row.map(|row| {
+        let cols = Cols::new("services", &row);
+        Ok((cols.get("revision")?, cols.id("team_id")?))
+    })
+    .transpose()
+}

@@ -1,0 +1,127 @@
+//! One cheap read of everything a wall dashboard shows.
+
+use crate::{Cols, Error, Tx, events::seen_by};
+use jiff::Timestamp;
+use slipway_domain::{deployment::StateName, identity::Visible, ids::DeploymentId};
+use std::collections::BTreeMap;
+
+/// What one target runs.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// The service.
+    pub service: String,
+    /// The environment.
+    pub environment: String,
+    /// The cluster.
+    pub cluster: String,
+    /// The release's version.
+    pub version: String,
+}
+
+/// The latest deployment of a service to an environment.
+#[derive(Debug, Clone)]
+pub struct Latest {
+    /// The service.
+    pub service: String,
+    /// The environment.
+    pub environment: String,
+    /// The deployment.
+    pub id: DeploymentId,
+    /// Its release's version.
+    pub version: Option<String>,
+    /// Its state.
+    pub state: StateName,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// What runs on every target that may be seen.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn running(tx: &mut Tx, visible: &Visible) -> Result<Vec<Running>, Error> {
+    let (everything, teams, environments) = seen_by(visible);
+    let rows = sqlx::query(
+        "SELECT t.id, s.name AS service, e.name AS environment, c.name AS cluster, r.version FROM targets t \
+         JOIN services s ON s.id = t.service_id JOIN environments e ON e.id = t.environment_id \
+         JOIN clusters c ON c.id = t.cluster_id JOIN releases r ON r.id = t.now_release_id \
+         WHERE $1 OR s.team_id = ANY($2) OR t.environment_id = ANY($3) ORDER BY s.name, e.name, c.name",
+    )
+    .bind(everything)
+    .bind(teams)
+    .bind(environments)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let cols = Cols::new("targets", row);
+            Ok(Running {
+                service: cols.get("service")?,
+                environment: cols.get("environment")?,
+                cluster: cols.get("cluster")?,
+                version: cols.get("version")?,
+            })
+        })
+        .collect()
+}
+
+/// The latest deployment of each service to each environment that may be seen.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn latest(tx: &mut Tx, visible: &Visible) -> Result<Vec<Latest>, Error> {
+    let (everything, teams, environments) = seen_by(visible);
+    let rows = sqlx::query(
+        "SELECT s.name AS service, e.name AS environment, d.id, r.version, d.state, d.since, d.reason \
+         FROM services s CROSS JOIN environments e \
+         CROSS JOIN LATERAL (SELECT * FROM deployments d WHERE d.service_id = s.id AND d.environment_id = e.id \
+                             ORDER BY d.id DESC LIMIT 1) d \
+         LEFT JOIN releases r ON r.id = d.release_id \
+         WHERE $1 OR s.team_id = ANY($2) OR e.id = ANY($3) ORDER BY s.name, e.name",
+    )
+    .bind(everything)
+    .bind(teams)
+    .bind(environments)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let cols = Cols::new("deployments", row);
+            Ok(Latest {
+                service: cols.get("service")?,
+                environment: cols.get("environment")?,
+                id: cols.id("id")?,
+                version: cols.get("version")?,
+                state: cols.parse("state")?,
+                since: cols.time("since")?,
+                reason: cols.get("reason")?,
+            })
+        })
+        .collect()
+}
+
+/// How many deployments are in each state that has not ended, and how many requests for approval are pending.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn counts(tx: &mut Tx) -> Result<(BTreeMap<String, i64>, i64), Error> {
+    let rows = sqlx::query(
+        "SELECT state, count(*) AS n FROM deployments \
+         WHERE state IN ('pending', 'queued', 'running', 'paused', 'rolling_back') GROUP BY state",
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let states = rows
+        .iter()
+        .map(|row| {
+            let cols = Cols::new("deployments", row);
+            Ok((cols.get("state")?, cols.get("n")?))
+        })
+        .collect::<Result<_, Error>>()?;
+    let pending = sqlx::query_scalar("SELECT count(*) FROM approvals WHERE state = 'pending'")
+        .fetch_one(tx.conn())
+        .await?;
+    Ok((states, pending))
+}

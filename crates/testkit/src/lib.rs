@@ -1,0 +1,30 @@
+//! For tests only: a database of their own, the whole application over it without a network, and people who use it.
+//!
+//! ```no_run
+//! # async fn test() {
+//! use slipway_testkit::{TestApp, json};
+//! let app = TestApp::start().await;
+//! let admin = app.person("root", &["admin"]).await;
+//! admin.post("/v1/teams", json!({"name": "shop"})).await.expect(201);
+//! # }
+//! ```
+//!
+//! Postgres is real (`SLIPWAY_TEST_DATABASE_URL` names one where databases may be made); clusters are not: the port that
+//! asks them is a double here ([`Clusters`]), the executor's own tests use a real Kubernetes API.
+//!
+//! To extend: what several tests set up goes into [`World`]; what one test needs stays with it.
+
+mod app;
+mod client;
+mod clusters;
+mod database;
+mod issuer;
+mod world;
+
+pub use app::TestApp;
+pub use client::{Person, Reply, Request};
+pub use clusters::Clusters;
+pub use database::TestDb;
+pub use issuer::{AUDIENCE, ISSUER, Issuer};
+pub use serde_json::{Value, json};
+pub use world::World;
