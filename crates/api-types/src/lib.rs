@@ -1,10 +1,10 @@
 //! The words of the REST API: what goes over the wire, shared by the server and the command line.
 //!
-//! Plain data with serde and OpenAPI schemas, no behaviour. Requests refuse unknown fields; replies may grow fields.
+//! Plain data with serde and `OpenAPI` schemas, no behaviour. Requests refuse unknown fields; replies may grow fields.
 //! Times are RFC 3339 in UTC, durations ISO 8601 (`PT15M`), fields `snake_case`, ids `prefix_…`.
 //!
 //! To extend: a file an aggregate, requests and replies beside each other, every field with a doc comment (it becomes
-//! the description in OpenAPI) and an example.
+//! the description in `OpenAPI`) and an example.
 
 pub mod approval;
 pub mod audit;

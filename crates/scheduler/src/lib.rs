@@ -54,7 +54,7 @@ impl Duty {
             Self::Look | Self::Chain => Duration::from_millis(200),
             Self::Rescue => Duration::from_millis(500),
             Self::Measure => Duration::from_secs(5),
-            Self::Sweep => Duration::from_secs(600),
+            Self::Sweep => Duration::from_mins(10),
         }
     }
 

@@ -151,7 +151,7 @@ pub async fn get(tx: &mut Tx, id: ApprovalId) -> Result<Option<Approval>, Error>
 /// # Errors
 /// When the database refuses.
 pub async fn of(tx: &mut Tx, deployments: &[DeploymentId]) -> Result<Vec<Approval>, Error> {
-    let ids: Vec<Uuid> = deployments.iter().map(|id| id.uuid()).collect();
+    let ids: Vec<Uuid> = deployments.iter().map(type_safe_id::TypeSafeId::uuid).collect();
     let rows = sqlx::query("SELECT * FROM approvals WHERE deployment_id = ANY($1) ORDER BY id")
         .bind(ids)
         .fetch_all(tx.conn())

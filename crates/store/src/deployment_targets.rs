@@ -165,7 +165,7 @@ pub async fn of_many(
     tx: &mut Tx,
     deployments: &[DeploymentId],
 ) -> Result<HashMap<DeploymentId, Vec<Row>>, Error> {
-    let ids: Vec<Uuid> = deployments.iter().map(|id| id.uuid()).collect();
+    let ids: Vec<Uuid> = deployments.iter().map(type_safe_id::TypeSafeId::uuid).collect();
     let mut query = sqlx::QueryBuilder::new(SELECT);
     query.push("WHERE dt.deployment_id = ANY(").push_bind(ids);
     query.push(") ORDER BY dt.deployment_id, dt.wave, dt.position");

@@ -287,7 +287,7 @@ pub async fn insert(tx: &mut Tx, row: &Row) -> Result<(), Error> {
     .bind(d.plan_digest.to_string())
     .bind(d.requested_by.uuid())
     .bind(&d.reason)
-    .bind(d.not_before.map(|at| at.to_sqlx()))
+    .bind(d.not_before.map(jiff_sqlx::ToSqlx::to_sqlx))
     .bind(d.expires_at.to_sqlx())
     .bind(d.rolls_back.map(|id| id.uuid()))
     .bind(d.retries.map(|id| id.uuid()))
@@ -318,7 +318,7 @@ pub async fn transition(tx: &mut Tx, from: &Deployment, to: &State) -> Result<()
     .bind(from.revision)
     .bind(to.name().as_str())
     .bind(to.reason())
-    .bind(to.started_at().map(|at| at.to_sqlx()))
+    .bind(to.started_at().map(jiff_sqlx::ToSqlx::to_sqlx))
     .bind(to.ended().map(|e| e.finished_at.to_sqlx()))
     .bind(rolled_back_by)
     .execute(tx.conn())
@@ -370,7 +370,7 @@ pub async fn set_gates(
     )
     .bind(id.uuid())
     .bind(serde_json::json!(gates))
-    .bind(look_at.map(|at| at.to_sqlx()))
+    .bind(look_at.map(jiff_sqlx::ToSqlx::to_sqlx))
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -383,7 +383,7 @@ pub async fn set_gates(
 pub async fn set_look_at(tx: &mut Tx, id: DeploymentId, at: Option<Timestamp>) -> Result<(), Error> {
     sqlx::query("UPDATE deployments SET look_at = $2 WHERE id = $1")
         .bind(id.uuid())
-        .bind(at.map(|at| at.to_sqlx()))
+        .bind(at.map(jiff_sqlx::ToSqlx::to_sqlx))
         .execute(tx.conn())
         .await?;
     Ok(())
@@ -439,7 +439,7 @@ pub async fn holder(
     environment: EnvironmentId,
     except: &[DeploymentId],
 ) -> Result<Option<Holder>, Error> {
-    let except: Vec<Uuid> = except.iter().map(|id| id.uuid()).collect();
+    let except: Vec<Uuid> = except.iter().map(type_safe_id::TypeSafeId::uuid).collect();
     let row = sqlx::query(
         "SELECT d.id, d.state, r.version FROM deployments d LEFT JOIN releases r ON r.id = d.release_id \
          WHERE d.service_id = $1 AND d.environment_id = $2 AND d.id <> ALL($3) \

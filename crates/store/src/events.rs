@@ -249,7 +249,7 @@ pub async fn of_deployment(
 pub fn seen_by(visible: &Visible) -> (bool, Vec<Uuid>, Vec<Uuid>) {
     (
         visible.everything,
-        visible.teams.iter().map(|id| id.uuid()).collect(),
-        visible.environments.iter().map(|id| id.uuid()).collect(),
+        visible.teams.iter().map(type_safe_id::TypeSafeId::uuid).collect(),
+        visible.environments.iter().map(type_safe_id::TypeSafeId::uuid).collect(),
     )
 }

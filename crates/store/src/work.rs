@@ -114,7 +114,7 @@ pub async fn lease(
     holder: &str,
     duration: SignedDuration,
 ) -> Result<BTreeMap<WorkId, Lease>, Error> {
-    let uuids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let uuids: Vec<Uuid> = ids.iter().map(type_safe_id::TypeSafeId::uuid).collect();
     let rows = sqlx::query(
         "UPDATE work SET state = 'leased', holder = $2, fence = nextval('work_fence'), woken = false, \
          lease_until = clock_timestamp() + make_interval(secs => $3) WHERE id = ANY($1) AND state = 'ready' \
@@ -302,7 +302,7 @@ pub async fn drop_idle(tx: &mut Tx, deployment: DeploymentId) -> Result<(), Erro
 /// # Errors
 /// When the database refuses.
 pub async fn wake(tx: &mut Tx, targets: &[DeploymentTargetId]) -> Result<(), Error> {
-    let ids: Vec<Uuid> = targets.iter().map(|id| id.uuid()).collect();
+    let ids: Vec<Uuid> = targets.iter().map(type_safe_id::TypeSafeId::uuid).collect();
     let rows = sqlx::query(
         "UPDATE work SET woken = true, run_at = CASE WHEN state = 'ready' AND attempts = 0 THEN LEAST(run_at, now()) ELSE run_at END \
          WHERE deployment_target_id = ANY($1) AND state IN ('ready', 'leased')",

@@ -167,7 +167,7 @@ impl Reply {
     /// # Panics
     /// When it is not, with what came instead.
     #[track_caller]
-    #[must_use]
+    #[expect(clippy::must_use_candidate, reason = "asserting the status is use enough")]
     pub fn ok(self, status: u16) -> Self {
         self.check(status);
         self

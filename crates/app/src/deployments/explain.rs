@@ -159,11 +159,10 @@ pub async fn explain(tx: &mut Tx, actor: &Actor, reference: &str) -> Result<Expl
         StateName::Pending | StateName::Queued => &["cancel"],
         StateName::Running => &["pause", "cancel", "rollback"],
         StateName::Paused => &["resume", "cancel", "rollback"],
-        StateName::RollingBack => &[],
         StateName::Succeeded => &["rollback"],
         StateName::Failed | StateName::Errored | StateName::Cancelled => &["retry", "rollback"],
         StateName::RolledBack | StateName::Expired => &["retry"],
-        StateName::Rejected | StateName::Superseded => &[],
+        StateName::RollingBack | StateName::Rejected | StateName::Superseded => &[],
     };
     Ok(Explanation {
         deployment: d.id,

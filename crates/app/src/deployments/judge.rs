@@ -171,7 +171,7 @@ async fn rollback_facts(tx: &mut Tx, id: DeploymentId) -> Result<rollback::Facts
 /// What to do with a deployment that has not started, by its gates.
 fn decide(gates: &[Gate], state: &State, expires_at: Timestamp, now: Timestamp) -> Option<Transition> {
     match state {
-        State::Pending if now >= expires_at => Some(Transition::Expire),
+        State::Pending | State::Queued if now >= expires_at => Some(Transition::Expire),
         State::Pending | State::Queued => {
             if let Some(refused) = gates::refusal(gates) {
                 let reason = format!("{}: {}", refused.name, refused.verdict.reason());

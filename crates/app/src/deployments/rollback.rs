@@ -155,13 +155,15 @@ pub(crate) async fn start(
     Ok(Some(id))
 }
 
-/// Only the newest deployment on a target can be undone: what came after it rests on it.
+/// Only the newest deployment on a target can be undone, or one whose rendering still runs because what came after it was
+/// undone: anything else rests on it.
 fn check_newest(
     undone: &Deployment,
     row: &deployment_targets::Row,
     target: &slipway_domain::registry::Target,
 ) -> Result<(), Error> {
-    if row.target.generation == Some(target.generation) {
+    let still_runs = target.now.as_ref().is_some_and(|now| now.rendering == row.target.rendering);
+    if row.target.generation == Some(target.generation) || still_runs {
         return Ok(());
     }
     let newer = target.now.as_ref().filter(|now| now.deployment != undone.id);
@@ -179,16 +181,15 @@ fn check_newest(
 }
 
 async fn undo_target(tx: &mut Tx, row: &deployment_targets::Row) -> Result<Undo, Error> {
-    let (intent, rendering, release) = match &row.previous {
-        Some(previous) => (Intent::RollBack, previous.rendering, Some(previous.release)),
-        None => {
-            let empty = Rendering {
-                objects: Vec::new(),
-                hooks: Vec::new(),
-            };
-            renderings::put(tx, empty.digest(), &empty).await?;
-            (Intent::Clean, empty.digest(), None)
-        }
+    let (intent, rendering, release) = if let Some(previous) = &row.previous {
+        (Intent::RollBack, previous.rendering, Some(previous.release))
+    } else {
+        let empty = Rendering {
+            objects: Vec::new(),
+            hooks: Vec::new(),
+        };
+        renderings::put(tx, empty.digest(), &empty).await?;
+        (Intent::Clean, empty.digest(), None)
     };
     let new = deployment_targets::New {
         id: DeploymentTargetId::new(),

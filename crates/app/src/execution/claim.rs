@@ -17,7 +17,10 @@ use slipway_store::{
     deployments::{self, Row},
     environments, releases, renderings, steps, targets, work,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 /// Claims work that is due.
 pub(super) async fn claim(app: &App, request: &ClaimRequest) -> Result<Vec<Assignment>, Error> {
@@ -29,11 +32,11 @@ pub(super) async fn claim(app: &App, request: &ClaimRequest) -> Result<Vec<Assig
     let mut go = Vec::new();
     let mut rows: BTreeMap<_, Option<Row>> = BTreeMap::new();
     for unit in due {
-        if !rows.contains_key(&unit.deployment) {
-            let row = admitted(&mut tx, &unit).await?;
-            rows.insert(unit.deployment, row);
-        }
-        if rows.get(&unit.deployment).is_some_and(Option::is_some) {
+        let row = match rows.entry(unit.deployment) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(admitted(&mut tx, &unit).await?),
+        };
+        if row.is_some() {
             go.push(unit);
         }
     }

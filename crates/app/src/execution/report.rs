@@ -75,10 +75,10 @@ async fn note(tx: &mut Tx, assignment: &Assignment, row: &Row, report: &Report) 
     if let Some(inventory) = &report.inventory {
         targets::set_inventory(tx, assignment.target, inventory).await?;
     }
-    if let Some(readiness) = &report.readiness {
-        if deployment_targets::set_readiness(tx, assignment.deployment_target, readiness).await? {
-            deployments::touch(tx, assignment.deployment).await?;
-        }
+    if let Some(readiness) = &report.readiness
+        && deployment_targets::set_readiness(tx, assignment.deployment_target, readiness).await?
+    {
+        deployments::touch(tx, assignment.deployment).await?;
     }
     let of = assignment.deployment_target;
     match &report.outcome {

@@ -1,5 +1,4 @@
 //! What the tests of use-cases share.
-#![expect(dead_code, reason = "each test file uses a part of it")]
 
 use slipway_app::{App, Error, RequestInfo, Unauthenticated};
 use slipway_domain::identity::Actor;
@@ -20,14 +19,6 @@ pub(crate) async fn actor(app: &TestApp, subject: &str) -> Actor {
     authenticate(&app.app, &app.issuer.token(subject))
         .await
         .expect("an actor")
-}
-
-/// Why a token is refused; it must be.
-pub(crate) async fn refused(app: &App, token: &str) -> String {
-    match authenticate(app, token).await {
-        Err(Unauthenticated::Refused { detail }) => detail,
-        other => panic!("{token} is not refused: {other:?}"),
-    }
 }
 
 /// Where an input has faults; it must have some.

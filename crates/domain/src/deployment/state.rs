@@ -22,6 +22,7 @@
 //!     pending --> rejected
 //!     queued --> rejected
 //!     pending --> expired
+//!     queued --> expired
 //!     pending --> superseded
 //! ```
 
@@ -401,7 +402,7 @@ impl State {
                 T::Cancel { reason },
             ) => Self::Cancelled(end(Some(reason))),
             (Self::Pending | Self::Queued, T::Reject { reason }) => Self::Rejected(end(Some(reason))),
-            (Self::Pending, T::Expire) => {
+            (Self::Pending | Self::Queued, T::Expire) => {
                 Self::Expired(end(Some("it waited longer than it was allowed to".to_owned())))
             }
             (Self::Pending, T::Supersede { by }) => {

@@ -62,8 +62,10 @@ fn a_waiting_approval_says_who_can_give_it() {
 }
 
 /// One way to break a fact, and the gate that must notice.
-fn breakage() -> impl Strategy<Value = (fn(&mut Facts), GateName)> {
-    let all: Vec<(fn(&mut Facts), GateName)> = vec![
+type Breakage = (fn(&mut Facts), GateName);
+
+fn breakage() -> impl Strategy<Value = Breakage> {
+    let all: Vec<Breakage> = vec![
         (
             |f| f.release_problem = Some("withdrawn".into()),
             GateName::Release,

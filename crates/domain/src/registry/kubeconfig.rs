@@ -87,35 +87,52 @@ pub fn read(text: &str, context: Option<&str>) -> Result<Details, Faults> {
     if cluster.is_object() && server.is_empty() {
         faults.add("/kubeconfig/clusters", "names no server");
     }
-    let pem = |value: &Value, at: &str, faults: &mut Faults| -> Option<String> {
-        let text = value.as_str().filter(|t| !t.is_empty())?;
-        let decoded = base64::engine::general_purpose::STANDARD.decode(text).ok();
-        let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-        if decoded.is_none() {
-            faults.add(at, "is not base64 of a PEM text");
-        }
-        decoded
-    };
     let certificate_authority = pem(
         &cluster["certificate-authority-data"],
         "/kubeconfig/clusters/certificate-authority-data",
         &mut faults,
     );
+    let credential = credential(&user, &mut faults);
+    match (faults.check(), credential) {
+        (Ok(()), Some(credential)) => Ok(Details {
+            server,
+            certificate_authority,
+            tls_server_name: cluster["tls-server-name"].as_str().map(str::to_owned),
+            credential,
+        }),
+        (Err(faults), _) => Err(faults),
+        (Ok(()), None) => Err(Faults::one("/kubeconfig/users", "holds no usable credential")),
+    }
+}
+
+/// A text that is base64 of PEM, if it is there.
+fn pem(value: &Value, at: &str, faults: &mut Faults) -> Option<String> {
+    let text = value.as_str().filter(|t| !t.is_empty())?;
+    let decoded = base64::engine::general_purpose::STANDARD.decode(text).ok();
+    let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    if decoded.is_none() {
+        faults.add(at, "is not base64 of a PEM text");
+    }
+    decoded
+}
+
+/// The user's token, or client certificate and key.
+fn credential(user: &Value, faults: &mut Faults) -> Option<Credential> {
     let certificate = pem(
         &user["client-certificate-data"],
         "/kubeconfig/users/client-certificate-data",
-        &mut faults,
+        faults,
     );
     let key = pem(
         &user["client-key-data"],
         "/kubeconfig/users/client-key-data",
-        &mut faults,
+        faults,
     );
     let token = user["token"]
         .as_str()
         .filter(|t| !t.is_empty())
         .map(str::to_owned);
-    let credential = match (token, certificate, key) {
+    match (token, certificate, key) {
         (Some(token), _, _) => Some(Credential::Token(SecretString::from(token))),
         (None, Some(certificate), Some(key)) => Some(Credential::ClientCertificate {
             certificate,
@@ -130,16 +147,6 @@ pub fn read(text: &str, context: Option<&str>) -> Result<Details, Faults> {
             }
             None
         }
-    };
-    match (faults.check(), credential) {
-        (Ok(()), Some(credential)) => Ok(Details {
-            server,
-            certificate_authority,
-            tls_server_name: cluster["tls-server-name"].as_str().map(str::to_owned),
-            credential,
-        }),
-        (Err(faults), _) => Err(faults),
-        (Ok(()), None) => Err(Faults::one("/kubeconfig/users", "holds no usable credential")),
     }
 }
 

@@ -41,7 +41,7 @@ pub use marks::{
     ANNOTATION_DEPLOYMENT, ANNOTATION_GENERATION, ANNOTATION_RELEASE, ANNOTATION_RELEASE_DIGEST,
     LABEL_COMPONENT, LABEL_ENVIRONMENT, LABEL_SERVICE, stamp,
 };
-pub use order::{PHASES, Phase, apply_rank};
+pub use order::{PHASES, Phase, apply_rank, holds_others};
 pub use overlay::{Overlay, OverlayTarget};
 pub use redact::{REDACTED, redact};
 pub use scope::{ObjectScope, scope_of};

@@ -93,3 +93,15 @@ pub fn apply_rank(api_version: &str, kind: &str) -> u8 {
         _ => 7,
     }
 }
+
+/// Whether deleting such an object deletes what it holds: data of users, or objects that others made. Pruning leaves
+/// these alone and says so, since nothing could bring back what went with them.
+#[must_use]
+pub fn holds_others(api_version: &str, kind: &str) -> bool {
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    matches!(
+        (group, kind),
+        ("", "Namespace" | "PersistentVolume" | "PersistentVolumeClaim")
+            | ("apiextensions.k8s.io", "CustomResourceDefinition")
+    )
+}

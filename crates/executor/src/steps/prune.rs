@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use slipway_domain::{
     component::bundle::{HOOK_ANNOTATION, HookPhase},
     registry::{Inventory, InventoryItem},
-    render::apply_rank,
+    render::{apply_rank, holds_others},
     work::Assignment,
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -97,9 +97,9 @@ pub(crate) async fn candidate(
         return Ok(Candidate::Gone);
     };
     let title = object::title(&live);
-    if object.kind == "Namespace" && object.name == namespace {
+    if holds_others(&object.api_version, &object.kind) {
         return Ok(Candidate::Keep(format!(
-            "{title} was kept: it is the target's own namespace"
+            "{title} was kept: what it holds would be lost with it; delete it yourself once nobody needs it"
         )));
     }
     if !object::is_ours(&live, service, environment) {

@@ -95,3 +95,26 @@ async fn cleaning_takes_everything_away_but_the_namespace() {
     let work = nowhere.assign(Intent::Clean, nothing);
     nowhere.succeed(work).await;
 }
+
+#[tokio::test]
+async fn what_holds_data_is_kept_and_said_to_be() {
+    let mut world = World::new("staging").await;
+    let claim = "---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: orders}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: 1Gi}}
+";
+    let work = world.deploy(&format!("{}{claim}", config("settings", "one")));
+    world.succeed(work).await;
+    let work = world.deploy(&config("settings", "one"));
+    let finished = world.succeed(work).await;
+    assert!(finished.told("object.pruned").is_empty());
+    let kept = finished.told("object.kept").join("\n");
+    assert!(kept.contains("PersistentVolumeClaim orders was kept"), "{kept}");
+    let path = world.path("/api/v1", "persistentvolumeclaims/orders");
+    assert!(world.get(&path).await.is_some());
+    world.close().await;
+}

@@ -18,13 +18,15 @@ use std::{
 };
 use tokio::sync::Notify;
 
+/// Fences grow for good, as a database's do: over queues of one test too.
+static FENCES: AtomicI64 = AtomicI64::new(0);
+
 #[derive(Clone, Default)]
 pub(crate) struct Recorder(pub(crate) Arc<Inner>);
 
 #[derive(Default)]
 pub(crate) struct Inner {
     entries: Mutex<Vec<Entry>>,
-    fences: AtomicI64,
     changed: Notify,
     /// Heartbeats fail.
     pub(crate) mute: AtomicBool,
@@ -101,7 +103,7 @@ impl WorkQueue for Recorder {
                 State::Over(_) => false,
             };
             if due && claimed.len() < request.max as usize {
-                let fence = self.0.fences.fetch_add(1, SeqCst) + 1;
+                let fence = FENCES.fetch_add(1, SeqCst) + 1;
                 entry.work.lease = Lease {
                     work: entry.work.lease.work,
                     fence,

@@ -140,7 +140,11 @@ impl Failure {
         if !problem.detail.is_empty() && problem.detail != problem.title {
             let _ = writeln!(text, "  {}", problem.detail);
         }
-        for fault in &problem.errors {
+        let faults = problem.errors.iter().filter(|fault| {
+            // The detail of a single fault is often that fault in full.
+            problem.errors.len() > 1 || !problem.detail.contains(&fault.detail)
+        });
+        for fault in faults {
             let at = if fault.pointer.is_empty() {
                 "the body"
             } else {

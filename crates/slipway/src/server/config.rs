@@ -154,7 +154,8 @@ impl Default for Log {
     fn default() -> Self {
         Self {
             format: LogFormat::Pretty,
-            filter: "info".to_owned(),
+            // kube logs every failed connection by itself; the executor says what it means for whom.
+            filter: "info,kube_client=off".to_owned(),
         }
     }
 }

@@ -5,12 +5,12 @@ use crate::client::{
     Context,
     exit::{Exit, Failure},
     files,
-    http::{Paging, Query},
+    http::{Listing, Paging, Query},
     output::{Out, Show, short, time},
     parse,
 };
 use clap::{Args, Subcommand};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use slipway_api_types::audit::{AuditCheckpoint, AuditEntry};
 use slipway_domain::{
@@ -61,10 +61,10 @@ pub(crate) struct Verify {
     contains: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Page {
     items: Vec<Box<RawValue>>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     next: Option<i64>,
 }
 
@@ -107,17 +107,21 @@ async fn page(cx: &Context, after: i64, filters: &Query, limit: usize) -> Result
 
 async fn list(cx: &Context, mut after: i64, filters: &Query, paging: Paging) -> Result<(), Failure> {
     let mut items = Vec::new();
-    let more = loop {
+    let next = loop {
         let (page, next) = page(cx, after, filters, paging.wanted() - items.len()).await?;
         items.extend(page.items);
         if next == after || items.len() >= paging.wanted() {
-            break next != after;
+            break (next != after).then_some(next);
         }
         after = next;
     };
-    cx.out
-        .list::<AuditEntry>(&crate::client::http::Listing { items, next: None })?;
-    if more && !cx.out.json_wanted() {
+    if cx.out.json_wanted() {
+        return cx
+            .out
+            .json(&serde_json::to_string(&Page { items, next }).map_err(|error| unreadable(&error))?);
+    }
+    cx.out.list::<AuditEntry>(&Listing { items, next: None })?;
+    if next.is_some() {
         cx.out.note("there are more: use --after SEQ, --limit N or --all");
     }
     Ok(())

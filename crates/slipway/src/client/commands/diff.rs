@@ -34,7 +34,8 @@ pub(super) fn objects<'a>(
         let head = clean(&format!("{sign} {}: {}", named(&diff.object), diff.change));
         let (on, off) = if colour { (paint, "\u{1b}[0m") } else { ("", "") };
         let _ = writeln!(text, "{on}{head}{off}");
-        for change in &diff.paths {
+        // The empty pointer is the whole object: its coming or going is said already.
+        for change in diff.paths.iter().filter(|change| !change.pointer.is_empty()) {
             let (from, to) = (value(change.from.as_ref()), value(change.to.as_ref()));
             let _ = writeln!(text, "    {}: {from} -> {to}", clean(&change.pointer));
         }
@@ -80,7 +81,11 @@ mod tests {
                 json!([{"pointer": "/spec/replicas", "from": 1, "to": 3}]),
             ),
             object("ConfigMap", "unchanged", json!([])),
-            object("Service", "created", json!([])),
+            object(
+                "Service",
+                "created",
+                json!([{"pointer": "", "to": {"kind": "Service"}}]),
+            ),
             object("Job", "pruned", json!([])),
         ];
         let problems = [

@@ -2,8 +2,8 @@
 
 use super::blocker;
 use crate::client::{commands::deploy_target as target, output::time};
-use slipway_api_types::deployment::{Deployment, DeploymentTarget};
-use std::collections::BTreeMap;
+use slipway_api_types::deployment::{Blocker, Deployment, DeploymentTarget};
+use std::collections::{BTreeMap, VecDeque};
 
 /// One change, as a line.
 #[derive(Debug)]
@@ -19,33 +19,27 @@ pub(super) struct Change {
 pub(super) struct Changes {
     begun: bool,
     targets: BTreeMap<String, String>,
-    blockers: Vec<String>,
+    blockers: Vec<Blocker>,
+    told: Vec<String>,
+    /// What was said lately: a line does not say it again.
+    said: VecDeque<String>,
 }
 
+/// How much of what was said is remembered.
+const LATELY: usize = 50;
+
 impl Changes {
+    /// Takes note of what an event said.
+    pub(super) fn heard(&mut self, message: &str) {
+        if self.said.len() == LATELY {
+            self.said.pop_front();
+        }
+        self.said.push_back(message.to_owned());
+    }
+
     /// What changed since the last reading; everything, the first time.
     pub(super) fn since_last(&mut self, deployment: &Deployment) -> Vec<Change> {
         let mut lines = Vec::new();
-        for now in &deployment.targets {
-            let text = target(now);
-            let before = self.targets.insert(now.id.clone(), text.clone());
-            // A target that has done nothing yet says nothing.
-            let quiet = before.is_none() && now.state == "waiting" && now.reason.is_none();
-            if before.as_ref() != Some(&text) && !quiet {
-                lines.push(Change {
-                    text: stamped(now, &text),
-                    on_a_bar: true,
-                });
-            }
-        }
-        let blockers: Vec<_> = deployment.blockers.iter().map(blocker).collect();
-        for text in blockers.iter().filter(|text| !self.blockers.contains(text)) {
-            lines.push(Change {
-                text: format!("waiting for {text}"),
-                on_a_bar: false,
-            });
-        }
-        self.blockers = blockers;
         if !std::mem::replace(&mut self.begun, true) {
             let text = format!(
                 "{}  {} is {}",
@@ -53,22 +47,62 @@ impl Changes {
                 super::named(deployment),
                 deployment.state
             );
-            lines.insert(
-                0,
-                Change {
-                    text,
-                    on_a_bar: false,
-                },
-            );
+            lines.push(Change {
+                text,
+                on_a_bar: false,
+            });
         }
+        for now in &deployment.targets {
+            let text = target(now);
+            let before = self.targets.insert(now.id.clone(), text.clone());
+            // A target that has done nothing yet says nothing.
+            let quiet = before.is_none() && now.state == "waiting" && now.reason.is_none();
+            if before.as_ref() != Some(&text) && !quiet {
+                lines.push(Change {
+                    text: self.line(now),
+                    on_a_bar: true,
+                });
+            }
+        }
+        let waiting = deployment
+            .blockers
+            .iter()
+            .filter(|blocker| self.is_worth_telling(blocker));
+        let waiting: Vec<_> = waiting.map(blocker).collect();
+        for text in waiting.iter().filter(|text| !self.told.contains(text)) {
+            lines.push(Change {
+                text: format!("waiting for {text}"),
+                on_a_bar: false,
+            });
+        }
+        self.told = waiting;
+        self.blockers.clone_from(&deployment.blockers);
         lines
     }
-}
 
-fn stamped(now: &DeploymentTarget, text: &str) -> String {
-    match now.finished_at {
-        Some(at) => format!("{}  {text}", time(at)),
-        None => text.to_owned(),
+    /// What targets wait for is in their own lines; an executor is worth a word only when it does not come at once.
+    fn is_worth_telling(&self, blocker: &Blocker) -> bool {
+        match blocker.kind.as_str() {
+            "target" => false,
+            "executor" => self.blockers.contains(blocker),
+            _ => true,
+        }
+    }
+
+    fn line(&self, now: &DeploymentTarget) -> String {
+        let said = |reason: &String| self.said.iter().any(|message| message.contains(reason.as_str()));
+        let text = if now.reason.as_ref().is_some_and(said) {
+            target(&DeploymentTarget {
+                reason: None,
+                ..now.clone()
+            })
+        } else {
+            target(now)
+        };
+        match now.finished_at {
+            Some(at) => format!("{}  {text}", time(at)),
+            None => text,
+        }
     }
 }
 
@@ -122,5 +156,26 @@ mod tests {
         );
         let done = read("succeeded", eu("succeeded", 3, None), json!([]));
         insta::assert_snapshot!(told(&mut changes, &done), @"eu/storefront: succeeded 3/3 ready");
+    }
+
+    #[test]
+    fn a_reason_is_said_once_and_an_executor_only_when_it_does_not_come() {
+        let mut changes = Changes::default();
+        let executor = json!([
+            {"kind": "executor", "reason": "an executor"},
+            {"kind": "target", "reason": "eu: web: 1 of 3 pods ready"},
+        ]);
+        let reading = read(
+            "running",
+            eu("running", 1, Some("web: 1 of 3 pods ready")),
+            executor,
+        );
+        changes.heard("web: 1 of 3 pods ready");
+        insta::assert_snapshot!(told(&mut changes, &reading), @r"
+        2026-01-02 03:04:05Z  storefront@1.0.0 to production (dep_1) is running
+        eu/storefront: running await_health 1/3 ready
+        ");
+        assert_eq!(told(&mut changes, &reading), "waiting for executor: an executor");
+        assert_eq!(told(&mut changes, &reading), "");
     }
 }

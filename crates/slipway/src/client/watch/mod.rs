@@ -248,11 +248,11 @@ impl Watch<'_> {
     }
 
     fn event(&mut self, event: &Event) -> Result<(), Failure> {
-        if self.seen.is_new(event) {
-            self.view.line(&event_line(event))
-        } else {
-            Ok(())
+        if !self.seen.is_new(event) {
+            return Ok(());
         }
+        self.changes.heard(&event.message);
+        self.view.line(&event_line(event))
     }
 
     /// Prints what the record holds and was not printed yet, oldest first.

@@ -1,0 +1,13 @@
+//! From a draft to what runs: releases, gates, claims, waves, rollbacks and the record, on a real Postgres. No cluster is
+//! ever contacted: the test is the executor.
+
+mod approvals;
+mod claims;
+mod create;
+mod gates;
+mod record;
+mod releases;
+mod rollback;
+mod shop;
+mod storm;
+mod waves;
