@@ -70,14 +70,14 @@ pub fn router(app: App, config: ApiConfig, shutdown: CancellationToken) -> Route
         .with_state(state)
 }
 
-/// The OpenAPI document, as committed at `openapi/openapi.json`.
+/// The `OpenAPI` document, as committed at `openapi/openapi.json`.
 #[must_use]
 pub fn openapi_document() -> serde_json::Value {
     let document = operations()
         .merge(v1::events::routes())
         .merge(system_operations())
         .into_openapi();
-    openapi::finish(document)
+    openapi::finish(&document)
 }
 
 fn operations() -> OpenApiRouter<ApiState> {

@@ -1,6 +1,9 @@
 //! What every handler can reach.
 
-use crate::{ApiConfig, v1::events::Hub};
+use crate::{
+    ApiConfig,
+    v1::events::{Hub, Rechecks},
+};
 use slipway_app::App;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -21,6 +24,8 @@ pub(crate) struct ApiState {
     pub(crate) streams: Arc<Semaphore>,
     /// News for open event streams.
     pub(crate) hub: Hub,
+    /// Whether the tokens of open event streams still hold.
+    pub(crate) rechecks: Rechecks,
 }
 
 impl ApiState {
@@ -34,6 +39,7 @@ impl ApiState {
             in_flight,
             streams,
             hub: Hub::new(),
+            rechecks: Rechecks::default(),
         }
     }
 }

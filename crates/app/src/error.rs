@@ -153,5 +153,16 @@ pub(crate) fn check_revision(expected: i64, current: i64) -> Result<(), Error> {
     }
 }
 
+/// What a guarded change comes to that another one overtook between reading and writing; `now` is the revision read again.
+pub(crate) fn overtaken(
+    error: slipway_store::Error,
+    now: Result<Option<i64>, slipway_store::Error>,
+) -> Error {
+    match (error, now) {
+        (slipway_store::Error::Guard { .. }, Ok(Some(current))) => Error::Stale { current },
+        (error, _) => error.into(),
+    }
+}
+
 /// `If-Match: *`: whatever it is now.
 pub const ANY_REVISION: i64 = -1;

@@ -1,6 +1,10 @@
 //! Services: what users depend on. Seen by whoever may read what their team owns.
 
-use crate::{Before, Error, Ref, Tx, error::check_revision, input, record, teams};
+use crate::{
+    Before, Error, Ref, Tx,
+    error::{check_revision, overtaken},
+    input, record, teams,
+};
 use serde_json::json;
 use slipway_domain::{
     Faults, Name,
@@ -176,7 +180,10 @@ pub async fn update(
         service.description = description;
     }
     faults.check()?;
-    services::update(tx, &service).await?;
+    if let Err(error) = services::update(tx, &service).await {
+        let now = services::get(tx, service.id).await;
+        return Err(overtaken(error, now.map(|now| now.map(|now| now.revision))));
+    }
     let change = record::Change::new(
         "service.update",
         service.name.as_str(),

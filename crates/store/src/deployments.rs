@@ -164,6 +164,25 @@ pub async fn lock(tx: &mut Tx, id: DeploymentId) -> Result<Option<Row>, Error> {
         .transpose()
 }
 
+/// By id, held against every change of its state until the end of the transaction, but not against others who share it.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn share(tx: &mut Tx, id: DeploymentId) -> Result<Option<Row>, Error> {
+    let mut query = QueryBuilder::new(SELECT);
+    query
+        .push("WHERE d.id = ")
+        .push_bind(id.uuid())
+        .push(" FOR KEY SHARE OF d");
+    query
+        .build()
+        .fetch_optional(tx.conn())
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
+}
+
 /// As [`lock`], but none when somebody else holds it.
 ///
 /// # Errors
@@ -394,8 +413,11 @@ pub async fn set_look_at(tx: &mut Tx, id: DeploymentId, at: Option<Timestamp>) -
 /// # Errors
 /// When the database refuses.
 pub async fn look_again(tx: &mut Tx, service: ServiceId) -> Result<(), Error> {
+    // Never waits for a lock: whoever calls this holds others already, and two callers would wait for each other.
+    // Who is passed over is being judged at this moment, and looks again by itself while somebody is in its way.
     sqlx::query(
-        "UPDATE deployments SET look_at = now() WHERE service_id = $1 AND state IN ('pending', 'queued')",
+        "UPDATE deployments SET look_at = now() WHERE id IN (SELECT id FROM deployments WHERE service_id = $1 \
+         AND state IN ('pending', 'queued') ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)",
     )
     .bind(service.uuid())
     .execute(tx.conn())
@@ -410,7 +432,7 @@ pub async fn look_again(tx: &mut Tx, service: ServiceId) -> Result<(), Error> {
 pub async fn due(tx: &mut Tx, limit: i64) -> Result<Vec<DeploymentId>, Error> {
     let ids: Vec<Uuid> = sqlx::query_scalar(
         "SELECT id FROM deployments WHERE look_at <= now() \
-         AND state IN ('pending', 'queued', 'running', 'paused', 'rolling_back') ORDER BY look_at LIMIT $1",
+         AND state IN ('pending', 'queued', 'running', 'paused', 'rolling_back') ORDER BY look_at, id LIMIT $1",
     )
     .bind(limit)
     .fetch_all(tx.conn())

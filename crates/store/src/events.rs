@@ -250,6 +250,10 @@ pub fn seen_by(visible: &Visible) -> (bool, Vec<Uuid>, Vec<Uuid>) {
     (
         visible.everything,
         visible.teams.iter().map(type_safe_id::TypeSafeId::uuid).collect(),
-        visible.environments.iter().map(type_safe_id::TypeSafeId::uuid).collect(),
+        visible
+            .environments
+            .iter()
+            .map(type_safe_id::TypeSafeId::uuid)
+            .collect(),
     )
 }

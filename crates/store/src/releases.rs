@@ -199,7 +199,11 @@ async fn insert_components(tx: &mut Tx, release: &Release) -> Result<(), Error> 
 /// # Errors
 /// [`Error::Guard`] when it is no draft any more, or was changed since.
 pub async fn update_draft(tx: &mut Tx, release: &Release) -> Result<(), Error> {
-    let editors: Vec<Uuid> = release.editors.iter().map(type_safe_id::TypeSafeId::uuid).collect();
+    let editors: Vec<Uuid> = release
+        .editors
+        .iter()
+        .map(type_safe_id::TypeSafeId::uuid)
+        .collect();
     let rows = sqlx::query(
         "UPDATE releases SET config = $3, notes = $4, editors = $5, revision = revision + 1 \
          WHERE id = $1 AND revision = $2 AND state = 'draft'",

@@ -36,10 +36,11 @@ impl Database {
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     // A statement that hangs must not hold what others wait for; a session left open in a
-                    // transaction neither.
+                    // transaction neither. Compiling a query that reads a few rows takes longer than the query.
                     sqlx::raw_sql(
                         "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
-                         SET idle_in_transaction_session_timeout = '60s'; SET timezone = 'UTC'",
+                         SET idle_in_transaction_session_timeout = '60s'; SET timezone = 'UTC'; \
+                         SET jit = off",
                     )
                     .execute(connection)
                     .await?;

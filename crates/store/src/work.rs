@@ -77,9 +77,9 @@ pub async fn due(
             ORDER BY priority DESC, run_at LIMIT 1000), \
          turns AS (SELECT id, priority, run_at, \
             row_number() OVER (PARTITION BY cluster_id ORDER BY priority DESC, run_at, id) AS turn FROM due), \
-         picked AS (SELECT id, row_number() OVER (ORDER BY priority DESC, turn, run_at, id) AS n FROM turns \
-            ORDER BY n LIMIT $1) \
-         SELECT w.* FROM work w JOIN picked p ON p.id = w.id WHERE w.state = 'ready' ORDER BY p.n FOR UPDATE OF w SKIP LOCKED",
+         picked AS (SELECT id, row_number() OVER (ORDER BY priority DESC, turn, run_at, id) AS n FROM turns) \
+         SELECT w.* FROM work w JOIN picked p ON p.id = w.id WHERE w.state = 'ready' ORDER BY p.n LIMIT $1 \
+         FOR UPDATE OF w SKIP LOCKED",
     )
     .bind(i64::from(limit))
     .bind(serde_json::json!(cluster_labels))
@@ -143,7 +143,8 @@ pub async fn lease(
         .collect()
 }
 
-/// Extends leases that this holder still has, and says which.
+/// Extends leases that this holder still has, and says which, with their fences: a holder may have lost a lease and
+/// claimed the same work again.
 ///
 /// # Errors
 /// When the database refuses.
@@ -152,13 +153,13 @@ pub async fn heartbeat(
     holder: &str,
     leases: &[Lease],
     extend_by: SignedDuration,
-) -> Result<Vec<WorkId>, Error> {
+) -> Result<Vec<(WorkId, i64)>, Error> {
     let ids: Vec<Uuid> = leases.iter().map(|l| l.work.uuid()).collect();
     let fences: Vec<i64> = leases.iter().map(|l| l.fence).collect();
-    let held: Vec<Uuid> = sqlx::query_scalar(
+    let held: Vec<(Uuid, i64)> = sqlx::query_as(
         "UPDATE work w SET lease_until = clock_timestamp() + make_interval(secs => $4) \
          FROM unnest($1::uuid[], $2::bigint[]) AS l(id, fence) \
-         WHERE w.id = l.id AND w.fence = l.fence AND w.holder = $3 AND w.state = 'leased' RETURNING w.id",
+         WHERE w.id = l.id AND w.fence = l.fence AND w.holder = $3 AND w.state = 'leased' RETURNING w.id, w.fence",
     )
     .bind(ids)
     .bind(fences)
@@ -166,22 +167,27 @@ pub async fn heartbeat(
     .bind(seconds(extend_by))
     .fetch_all(tx.conn())
     .await?;
-    Ok(held.into_iter().map(WorkId::from_uuid).collect())
+    Ok(held
+        .into_iter()
+        .map(|(id, fence)| (WorkId::from_uuid(id), fence))
+        .collect())
 }
 
-/// Holds a leased unit against rescue until the end of the transaction; false when the lease is somebody else's by now.
+/// Holds a leased unit against rescue until the end of the transaction, and says how often it was tried since its last
+/// step that succeeded; none when the lease is somebody else's by now.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn hold(tx: &mut Tx, lease: &Lease) -> Result<bool, Error> {
-    let row: Option<Uuid> = sqlx::query_scalar(
-        "SELECT id FROM work WHERE id = $1 AND fence = $2 AND state = 'leased' FOR UPDATE",
+pub async fn hold(tx: &mut Tx, lease: &Lease) -> Result<Option<u32>, Error> {
+    let row = sqlx::query(
+        "SELECT id, attempts FROM work WHERE id = $1 AND fence = $2 AND state = 'leased' FOR UPDATE",
     )
     .bind(lease.work.uuid())
     .bind(lease.fence)
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row.is_some())
+    row.map(|row| Cols::new("work", &row).count("attempts"))
+        .transpose()
 }
 
 /// A step succeeded: what failed before it does not count any more.
@@ -415,6 +421,23 @@ pub async fn depth(tx: &mut Tx) -> Result<(BTreeMap<String, i64>, f64), Error> {
     .fetch_one(tx.conn())
     .await?;
     Ok((counts, age.unwrap_or(0.0)))
+}
+
+/// Puts a unit off that nobody acts on, because it cannot be claimed: the others must not wait for it.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn postpone(tx: &mut Tx, id: WorkId, by: SignedDuration, error: &str) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE work SET run_at = clock_timestamp() + make_interval(secs => $2), last_error = $3 \
+         WHERE id = $1 AND state = 'ready'",
+    )
+    .bind(id.uuid())
+    .bind(seconds(by))
+    .bind(error)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// Takes one unit out of the queue that nobody acts on; false when somebody does.

@@ -167,7 +167,6 @@ impl Reply {
     /// # Panics
     /// When it is not, with what came instead.
     #[track_caller]
-    #[expect(clippy::must_use_candidate, reason = "asserting the status is use enough")]
     pub fn ok(self, status: u16) -> Self {
         self.check(status);
         self

@@ -14,6 +14,13 @@
 //!
 //! To extend: what several tests set up goes into [`World`]; what one test needs stays with it.
 
+#![expect(
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
+    clippy::missing_panics_doc,
+    reason = "in a test, asserting is use enough, and whatever cannot be had is a panic"
+)]
+
 mod app;
 mod client;
 mod clusters;

@@ -22,8 +22,8 @@ pub struct World {
     pub stranger: Person,
 }
 
-/// A small bundle: a ConfigMap and a Deployment.
-const MANIFESTS: &str = r#"apiVersion: v1
+/// A small bundle: a `ConfigMap` and a Deployment.
+const MANIFESTS: &str = r"apiVersion: v1
 kind: ConfigMap
 metadata:
   name: web
@@ -43,7 +43,7 @@ spec:
       containers:
       - name: web
         image: registry.example/shop/web:1
-"#;
+";
 
 impl World {
     /// People only.

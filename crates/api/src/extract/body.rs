@@ -1,4 +1,4 @@
-//! Bodies: read up to a limit, parsed, and checked against the schema that OpenAPI shows, so that all faults come at
+//! Bodies: read up to a limit, parsed, and checked against the schema that `OpenAPI` shows, so that all faults come at
 //! once and the documentation cannot be wrong about what is accepted.
 
 use crate::{
@@ -91,8 +91,17 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
     Ok(bytes)
 }
 
+/// A body that was checked.
+#[derive(Debug)]
+pub(super) struct Parsed<T> {
+    /// What it says.
+    pub(super) input: T,
+    /// Pointers of what it gives as `null`: in a change, what is to be taken away.
+    pub(super) nulls: Vec<String>,
+}
+
 /// Parses a body and checks it against its schema.
-pub(super) fn parse<T: Input>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Failure> {
+pub(super) fn parse<T: Input>(headers: &HeaderMap, bytes: &[u8]) -> Result<Parsed<T>, Failure> {
     let bytes = if bytes.is_empty() && T::OPTIONAL {
         b"{}"
     } else {
@@ -119,14 +128,28 @@ pub(super) fn parse<T: Input>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Fa
             Failure::new(&catalogue::VALIDATION, crate::problem::summary(&faults)).with_errors(faults),
         );
     }
+    let nulls = nulls(&value);
     // What the schema cannot say (a number too large for its type) is said by the type itself.
-    serde_json::from_value(value).map_err(|error| {
+    let input = serde_json::from_value(value).map_err(|error| {
         let fault = slipway_api_types::ProblemFault {
             pointer: String::new(),
             detail: schema::without_values(&error),
         };
         Failure::new(&catalogue::VALIDATION, fault.detail.clone()).with_errors(vec![fault])
-    })
+    })?;
+    Ok(Parsed { input, nulls })
+}
+
+/// Pointers of all fields that are `null`; lists are not looked into, they are changed as a whole.
+fn nulls(value: &serde_json::Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, field) in value.as_object().into_iter().flatten() {
+        if field.is_null() {
+            found.push(format!("/{name}"));
+        }
+        found.extend(nulls(field).into_iter().map(|inner| format!("/{name}{inner}")));
+    }
+    found
 }
 
 fn check_type(headers: &HeaderMap) -> Result<(), Failure> {
@@ -226,6 +249,7 @@ mod tests {
         assert_eq!(
             parse::<Reason>(&json(), br#"{"reason":"why"}"#)
                 .unwrap()
+                .input
                 .reason
                 .as_deref(),
             Some("why")
@@ -244,6 +268,13 @@ mod tests {
                 .status,
             400
         );
+    }
+
+    #[test]
+    fn what_is_given_as_null_is_told_apart_from_what_is_absent() {
+        let body = br#"{"clusters": null, "settings": {"approvals": null, "waves": []}}"#;
+        let parsed = parse::<registry::UpdateEnvironment>(&json(), body).unwrap();
+        assert_eq!(parsed.nulls, ["/clusters", "/settings/approvals"]);
     }
 
     #[tokio::test]

@@ -3,7 +3,11 @@
 //! It reads and checks the body, opens the transaction and looks after `Idempotency-Key`; [`Change`] then keeps the
 //! answer in the same transaction as the change, commits, and responds. Nothing is kept of what was refused.
 
-use super::{Input, actor, body, reader::encode};
+use super::{
+    Input, actor,
+    body::{self, Parsed},
+    reader::encode,
+};
 use crate::{
     etag::{IfMatch, Tag},
     problem::{Failure, catalogue},
@@ -43,6 +47,7 @@ pub(crate) struct Change {
     pub(crate) app: App,
     headers: HeaderMap,
     key: Option<Key>,
+    nulls: Vec<String>,
 }
 
 /// Where the answer is kept.
@@ -96,7 +101,7 @@ async fn begin<T: Input>(request: Request, state: &ApiState) -> Result<Command<T
         IfMatch::read(&parts.headers)?;
     }
     let bytes = body::read(&parts.headers, body, T::limit(&state.config)).await?;
-    let input = body::parse(&parts.headers, &bytes)?;
+    let Parsed { input, nulls } = body::parse(&parts.headers, &bytes)?;
     let mut tx = state.app.begin().await?;
     if let Some(key) = &key {
         let digest: [u8; 32] = Sha256::digest(&bytes).into();
@@ -115,6 +120,7 @@ async fn begin<T: Input>(request: Request, state: &ApiState) -> Result<Command<T
         app: state.app.clone(),
         headers: parts.headers,
         key,
+        nulls,
     };
     Ok(Command(input, change))
 }
@@ -143,6 +149,11 @@ impl Change {
             IfMatch::Any => ANY_REVISION,
             IfMatch::Revision(revision) => revision,
         })
+    }
+
+    /// Whether the body gives this field as `null`, so that it is to be taken away; what is absent stays.
+    pub(crate) fn takes_away(&self, pointer: &str) -> bool {
+        self.nulls.iter().any(|null| null == pointer)
     }
 
     /// 201: it was made, and is found there.

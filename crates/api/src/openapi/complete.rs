@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 /// Completes every operation of the document.
 pub(super) fn complete(document: &mut Value) {
+    name_labels(document);
     let schemas = document["components"]["schemas"].clone();
     document["components"]["schemas"]["Problem"] = schema_of::<slipway_api_types::Problem>();
     document["components"]["schemas"]["ProblemFault"] = schema_of::<slipway_api_types::ProblemFault>();
@@ -26,6 +27,32 @@ pub(super) fn complete(document: &mut Value) {
                 operation["security"] = json!([{ "bearer": [] }]);
             }
         }
+    }
+}
+
+/// Labels are an alias of a map in the code, and would be called after it.
+fn name_labels(document: &mut Value) {
+    fn rename(value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                if let Some(path) = map
+                    .get_mut("$ref")
+                    .filter(|path| *path == "#/components/schemas/BTreeMap")
+                {
+                    *path = json!("#/components/schemas/Labels");
+                }
+                map.values_mut().for_each(rename);
+            }
+            Value::Array(all) => all.iter_mut().for_each(rename),
+            _ => {}
+        }
+    }
+    let schemas = document["components"]["schemas"].as_object_mut();
+    if let Some((schemas, map)) =
+        schemas.and_then(|schemas| schemas.remove("BTreeMap").map(|map| (schemas, map)))
+    {
+        schemas.insert("Labels".to_owned(), map);
+        rename(document);
     }
 }
 
@@ -54,10 +81,11 @@ fn optional_body(operation: &mut Value) {
 /// Examples of bodies, put together from those of their fields.
 fn examples(operation: &mut Value, schemas: &Value) {
     let add = |content: &mut Value| {
-        if let Some(json) = content.get_mut("application/json") {
-            if json.get("example").is_none() && json.get("examples").is_none() {
-                json["example"] = example::of(&json["schema"], schemas);
-            }
+        if let Some(json) = content.get_mut("application/json")
+            && json.get("example").is_none()
+            && json.get("examples").is_none()
+        {
+            json["example"] = example::of(&json["schema"], schemas);
         }
     };
     if let Some(body) = operation.get_mut("requestBody") {

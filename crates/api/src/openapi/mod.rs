@@ -1,4 +1,4 @@
-//! OpenAPI 3.1, generated from the handlers: what is registered is documented.
+//! `OpenAPI` 3.1, generated from the handlers: what is registered is documented.
 //!
 //! A handler states what is its own: summary, permission, parameters, body, answer. What all have in common (the
 //! security scheme, headers, problem responses, examples from the schemas) is filled in by [`complete`].
@@ -88,7 +88,7 @@ pub(crate) fn base() -> OpenApi {
 }
 
 /// The document, with what all operations have in common.
-pub(crate) fn finish(document: OpenApi) -> serde_json::Value {
+pub(crate) fn finish(document: &OpenApi) -> serde_json::Value {
     let mut document = serde_json::json!(document);
     complete::complete(&mut document);
     document

@@ -1,4 +1,4 @@
-//! Every kind of problem there is: the one table behind the responses, `GET /problems/{slug}`, OpenAPI and
+//! Every kind of problem there is: the one table behind the responses, `GET /problems/{slug}`, `OpenAPI` and
 //! `docs/problems.md`.
 //!
 //! To extend: one more entry here (a slug never changes its meaning), then `UPDATE_DOCS=1 cargo test -p slipway-api`.

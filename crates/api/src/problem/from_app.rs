@@ -14,7 +14,10 @@ impl From<Error> for Failure {
         match error {
             Error::NotFound { what, reference } => Self::new(
                 &catalogue::NOT_FOUND,
-                format!("there is no {what} `{reference}`, or none that you may see"),
+                format!(
+                    "there is no {what} `{}`, or none that you may see",
+                    shortened(&reference)
+                ),
             ),
             Error::Lacking(lacking) => Self::new(&catalogue::FORBIDDEN, lacking.to_string()),
             Error::Refused { code, detail } => {
@@ -65,6 +68,15 @@ impl Failure {
             &catalogue::INTERNAL,
             "Slipway could not do this because of a fault of its own; the log has it under the request's id",
         )
+    }
+}
+
+/// A name that somebody made up, short enough to be said.
+pub(crate) fn shortened(text: &str) -> String {
+    if text.chars().count() <= 80 {
+        text.to_owned()
+    } else {
+        text.chars().take(80).chain(['…']).collect()
     }
 }
 

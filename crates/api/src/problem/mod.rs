@@ -8,7 +8,7 @@ pub mod catalogue;
 mod from_app;
 pub(crate) mod page;
 
-pub(crate) use from_app::summary;
+pub(crate) use from_app::{shortened, summary};
 
 use axum::{
     body::Body,

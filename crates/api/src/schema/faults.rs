@@ -1,5 +1,6 @@
 //! Faults in words: what is wrong and what would be right, without ever repeating a value (it may be a secret).
 
+use crate::problem::shortened;
 use jsonschema::{
     ValidationError, Validator,
     error::{TypeKind, ValidationErrorKind as Kind},
@@ -120,13 +121,4 @@ pub(crate) fn without_values(error: &serde_json::Error) -> String {
 
 fn escape(field: &str) -> String {
     shortened(field).replace('~', "~0").replace('/', "~1")
-}
-
-/// A name that somebody made up, short enough to be said.
-fn shortened(field: &str) -> String {
-    if field.chars().count() <= 80 {
-        field.to_owned()
-    } else {
-        field.chars().take(80).chain(['…']).collect()
-    }
 }

@@ -1,4 +1,4 @@
-//! Input checked against the very schemas that OpenAPI shows.
+//! Input checked against the very schemas that `OpenAPI` shows.
 
 mod faults;
 

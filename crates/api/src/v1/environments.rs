@@ -119,7 +119,7 @@ async fn create(Command(body, mut change): Command<CreateEnvironment>) -> Result
 
 /// Change an environment.
 ///
-/// What is absent stays. Deployments that were asked for before keep to what it said then.
+/// What is absent stays; `approvals` given as `null` takes the rule away. Deployments that were asked for before keep to what it said then.
 #[utoipa::path(
     patch, path = "/v1/environments/{environment}", operation_id = "update_environment", tag = "registry",
     params(("environment" = String, Path, description = "Its id or name.", example = "production")),
@@ -133,10 +133,13 @@ async fn update(
     Command(body, mut change): Command<UpdateEnvironment>,
 ) -> Result<Response, Failure> {
     let if_match = change.if_match()?;
-    let input = Update {
+    let mut input = Update {
         clusters: body.clusters,
         settings: settings(body.settings),
     };
+    if change.takes_away("/settings/approvals") {
+        input.settings.approvals = Some(None);
+    }
     let Change { tx, actor, .. } = &mut change;
     let view = environments::update(tx, actor, &environment, if_match, input).await?;
     change.ok(Tag::Revision(view.revision), &wire(&view)).await

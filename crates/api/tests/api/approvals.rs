@@ -21,29 +21,69 @@ async fn the_right_person_approves_the_right_digest_once() {
     let app = TestApp::start().await;
     let world = World::shop(&app).await;
     let (deployment, path) = waiting(&world).await;
-    let inbox = world.authority.get("/v1/approvals?mine=pending").await.expect(200);
+    let inbox = world
+        .authority
+        .get("/v1/approvals?mine=pending")
+        .await
+        .expect(200);
     assert_eq!(inbox["items"][0]["id"], deployment["approval"]);
-    assert_eq!(world.manager.get("/v1/approvals?mine=pending").await.expect(200)["items"], json!([]));
+    assert_eq!(
+        world.manager.get("/v1/approvals?mine=pending").await.expect(200)["items"],
+        json!([])
+    );
     let request = world.authority.get(&path).await.expect(200);
-    assert_eq!((&request["mine"], &request["state"]), (&json!(true), &json!("pending")));
+    assert_eq!(
+        (&request["mine"], &request["state"]),
+        (&json!(true), &json!("pending"))
+    );
     assert_eq!(request["digest"], deployment["release_digest"]);
     let decide = |digest: &Value| json!({"decision": "approve", "digest": digest, "comment": "looked at it"});
     let decisions = format!("{path}/decisions");
 
     let other = json!(format!("sha256:{}", "0".repeat(64)));
-    assert_eq!(world.authority.post(&decisions, decide(&other)).await.problem(409), "approval-digest");
+    assert_eq!(
+        world
+            .authority
+            .post(&decisions, decide(&other))
+            .await
+            .problem(409),
+        "approval-digest"
+    );
     for person in [&world.manager, &world.operator, &world.viewer, &world.admin] {
-        assert_eq!(person.post(&decisions, decide(&request["digest"])).await.problem(403), "forbidden");
+        assert_eq!(
+            person
+                .post(&decisions, decide(&request["digest"]))
+                .await
+                .problem(403),
+            "forbidden"
+        );
     }
     let wrong = json!({"decision": "maybe", "digest": "none"});
     let reply = world.authority.post(&decisions, wrong).await;
     assert_eq!(reply.pointers(), ["/decision", "/digest"]);
     reply.problem(422);
-    assert_eq!(world.authority.get(&path).await.expect(200)["decisions"], json!([]));
+    assert_eq!(
+        world.authority.get(&path).await.expect(200)["decisions"],
+        json!([])
+    );
 
-    let approved = world.authority.post(&decisions, decide(&request["digest"])).await.expect(200);
-    assert_eq!((&approved["state"], &approved["decisions"][0]["by"]), (&json!("approved"), &json!("ada")));
-    assert_eq!(world.authority.post(&decisions, decide(&request["digest"])).await.problem(409), "approval-state");
+    let approved = world
+        .authority
+        .post(&decisions, decide(&request["digest"]))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&approved["state"], &approved["decisions"][0]["by"]),
+        (&json!("approved"), &json!("ada"))
+    );
+    assert_eq!(
+        world
+            .authority
+            .post(&decisions, decide(&request["digest"]))
+            .await
+            .problem(409),
+        "approval-state"
+    );
     let now = format!("/v1/deployments/{}", deployment["id"].as_str().unwrap());
     assert_eq!(world.viewer.get(&now).await.expect(200)["state"], "queued");
 }
@@ -84,16 +124,33 @@ async fn a_rejection_ends_the_deployment_and_a_cancelled_one_is_not_approved() {
     let (deployment, path) = waiting(&world).await;
     let request = world.authority.get(&path).await.expect(200);
     let answer = |decision: &str| json!({"decision": decision, "digest": request["digest"]});
-    let rejected = world.authority.post(&format!("{path}/decisions"), answer("reject")).await.expect(200);
+    let rejected = world
+        .authority
+        .post(&format!("{path}/decisions"), answer("reject"))
+        .await
+        .expect(200);
     assert_eq!(rejected["state"], "rejected");
     let ended = format!("/v1/deployments/{}", deployment["id"].as_str().unwrap());
     assert_eq!(world.viewer.get(&ended).await.expect(200)["state"], "rejected");
-    assert_eq!(world.operator.act(&format!("{ended}/retry")).await.problem(409), "deployment-state");
+    assert_eq!(
+        world.operator.act(&format!("{ended}/retry")).await.problem(409),
+        "deployment-state"
+    );
 
     let second = world.deploy("storefront@1.0.0", "guarded").await;
-    world.operator.act(&format!("/v1/deployments/{}/cancel", second["id"].as_str().unwrap())).await.expect(200);
+    world
+        .operator
+        .act(&format!(
+            "/v1/deployments/{}/cancel",
+            second["id"].as_str().unwrap()
+        ))
+        .await
+        .expect(200);
     let late = format!("/v1/approvals/{}/decisions", second["approval"].as_str().unwrap());
-    assert_eq!(world.authority.post(&late, answer("approve")).await.problem(409), "approval-state");
+    assert_eq!(
+        world.authority.post(&late, answer("approve")).await.problem(409),
+        "approval-state"
+    );
     let shown = format!("/v1/deployments/{}", second["id"].as_str().unwrap());
     assert_eq!(world.viewer.get(&shown).await.expect(200)["state"], "cancelled");
 }

@@ -11,24 +11,47 @@ async fn a_body_over_the_limit_is_refused_and_the_limit_named() {
     let engineer = app.person("eve", &["engineer"]).await;
     let large = json!({"name": "x", "team": "x", "description": "y".repeat(300_000)});
     let reply = engineer.post("/v1/components", large).await;
-    assert!(reply.body["detail"].as_str().unwrap().contains("262144 bytes"), "{:#}", reply.body);
+    assert!(
+        reply.body["detail"].as_str().unwrap().contains("262144 bytes"),
+        "{:#}",
+        reply.body
+    );
     assert_eq!(reply.problem(413), "too-large");
     let version = json!({"version": "1.0.0", "manifests": "z".repeat(300_000)});
-    assert_eq!(engineer.post("/v1/components/web/versions", version).await.problem(404), "not-found");
+    assert_eq!(
+        engineer
+            .post("/v1/components/web/versions", version)
+            .await
+            .problem(404),
+        "not-found"
+    );
     let huge = json!({"version": "1.0.0", "manifests": "z".repeat(13 << 20)});
-    assert_eq!(engineer.post("/v1/components/web/versions", huge).await.problem(413), "too-large");
+    assert_eq!(
+        engineer
+            .post("/v1/components/web/versions", huge)
+            .await
+            .problem(413),
+        "too-large"
+    );
 }
 
 #[tokio::test]
 async fn nothing_is_read_of_somebody_unknown() {
     let app = TestApp::start().await;
-    let huge = app.nobody().request(Method::POST, "/v1/components/web/versions").raw("z".repeat(20 << 20));
+    let huge = app
+        .nobody()
+        .request(Method::POST, "/v1/components/web/versions")
+        .raw("z".repeat(20 << 20));
     assert_eq!(huge.send().await.problem(401), "unauthenticated");
 }
 
 #[tokio::test]
 async fn what_is_too_much_is_shed_with_a_hint_when_to_come_back() {
-    let app = TestApp::with(ApiConfig { max_in_flight: 0, ..ApiConfig::default() }).await;
+    let app = TestApp::with(ApiConfig {
+        max_in_flight: 0,
+        ..ApiConfig::default()
+    })
+    .await;
     let shed = app.as_("root").get("/v1/me").await;
     assert_eq!(shed.header("retry-after"), "1");
     assert_eq!(shed.problem(503), "unavailable");
@@ -37,7 +60,11 @@ async fn what_is_too_much_is_shed_with_a_hint_when_to_come_back() {
 
 #[tokio::test]
 async fn a_request_that_takes_too_long_ends_and_changes_nothing() {
-    let app = TestApp::with(ApiConfig { request_timeout: Duration::from_millis(300), ..ApiConfig::default() }).await;
+    let app = TestApp::with(ApiConfig {
+        request_timeout: Duration::from_millis(300),
+        ..ApiConfig::default()
+    })
+    .await;
     let admin = app.person("root", &["admin"]).await;
     let mut tx = app.app.begin().await.unwrap();
     tx.lock("slipway:role-bindings").await.unwrap();

@@ -29,7 +29,9 @@ fn operations() -> Vec<Operation> {
                 method: method.to_uppercase().parse().unwrap(),
                 path: path.clone(),
                 permission: operation["x-slipway-permission"].as_str().unwrap().to_owned(),
-                body: operation.get("requestBody").map(|body| body["content"]["application/json"]["example"].clone()),
+                body: operation
+                    .get("requestBody")
+                    .map(|body| body["content"]["application/json"]["example"].clone()),
             });
         }
     }
@@ -47,7 +49,8 @@ async fn things(world: &World) -> HashMap<&'static str, String> {
     let waiting = world.deploy("storefront@1.0.0", "guarded").await;
     world.version("2.0.0", "red").await;
     world.draft("2.0.0").await;
-    let target = json!({"service": "storefront", "environment": "staging", "cluster": "eu", "namespace": "front"});
+    let target =
+        json!({"service": "storefront", "environment": "staging", "cluster": "eu", "namespace": "front"});
     let target = world.engineer.post("/v1/targets", target).await.expect(201);
     let binding = json!({"principal": {"subject": "extra"}, "role": "viewer"});
     let binding = world.admin.post("/v1/role-bindings", binding).await.expect(201);
@@ -97,7 +100,10 @@ async fn nothing_under_v1_answers_without_a_token() {
         let reply = send(&app.nobody(), &operation, &HashMap::new()).await;
         assert_eq!(reply.problem(401), "unauthenticated", "{}", operation.id);
     }
-    assert_eq!(app.nobody().get("/v1/events").await.problem(401), "unauthenticated");
+    assert_eq!(
+        app.nobody().get("/v1/events").await.problem(401),
+        "unauthenticated"
+    );
 }
 
 #[tokio::test]
@@ -119,7 +125,10 @@ async fn every_role_may_what_its_permissions_say_and_nothing_else() {
     let mut operations = operations();
     operations.sort_by_key(|operation| operation.method == Method::DELETE);
     for may in [false, true] {
-        for operation in operations.iter().filter(|operation| operation.permission != "none") {
+        for operation in operations
+            .iter()
+            .filter(|operation| operation.permission != "none")
+        {
             for (role, person) in &people {
                 let permissions = role.permissions();
                 if permissions.iter().any(|p| p.as_str() == operation.permission) != may {
@@ -134,12 +143,21 @@ async fn every_role_may_what_its_permissions_say_and_nothing_else() {
                 } else {
                     refused += 1;
                     assert_eq!(status, 403, "{what}");
-                    assert!(reply.body["detail"].as_str().unwrap().contains(&operation.permission), "{what}");
+                    assert!(
+                        reply.body["detail"]
+                            .as_str()
+                            .unwrap()
+                            .contains(&operation.permission),
+                        "{what}"
+                    );
                 }
             }
         }
     }
-    assert!(allowed >= 150 && refused >= 150, "{allowed} allowed, {refused} refused");
+    assert!(
+        allowed >= 150 && refused >= 150,
+        "{allowed} allowed, {refused} refused"
+    );
 }
 
 #[tokio::test]
@@ -147,17 +165,25 @@ async fn whoever_holds_no_role_sees_and_changes_nothing() {
     let app = TestApp::start().await;
     let world = World::shop(&app).await;
     let things = things(&world).await;
-    for operation in operations().iter().filter(|operation| operation.permission != "none") {
+    for operation in operations()
+        .iter()
+        .filter(|operation| operation.permission != "none")
+    {
         let reply = send(&world.stranger, operation, &things).await;
         let status = reply.status.as_u16();
         let is_empty_list = status == 200 && reply.body["items"] == json!([]);
         let what = format!("{} answered {status}: {:#}", operation.id, reply.body);
         // A body that names what may not be seen is told the same as one that names what is not there.
         let names_nothing = status == 422
-            && reply.body["errors"].as_array().unwrap().iter().all(|fault| {
-                fault["detail"].as_str().unwrap().ends_with("that you may see")
-            });
+            && reply.body["errors"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|fault| fault["detail"].as_str().unwrap().ends_with("that you may see"));
         let changes = operation.method != Method::GET;
-        assert!(status == 403 || status == 404 || (is_empty_list && !changes) || (names_nothing && changes), "{what}");
+        assert!(
+            status == 403 || status == 404 || (is_empty_list && !changes) || (names_nothing && changes),
+            "{what}"
+        );
     }
 }

@@ -9,7 +9,13 @@ async fn the_status_shows_what_is_under_way_and_is_cheap_to_poll() {
     let world = World::shop(&app).await;
     let quiet = world.viewer.get("/v1/status").await.ok(200);
     assert_eq!(quiet.header("cache-control"), "private, max-age=1");
-    let poll = |tag: String| world.viewer.request(Method::GET, "/v1/status").header("if-none-match", &tag).send();
+    let poll = |tag: String| {
+        world
+            .viewer
+            .request(Method::GET, "/v1/status")
+            .header("if-none-match", &tag)
+            .send()
+    };
     poll(quiet.etag()).await.ok(304);
     world.sealed("1.0.0").await;
     world.deploy("storefront@1.0.0", "staging").await;

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 #[tokio::test]
 async fn a_healthy_server_says_so_to_anybody() {
-    let config = ApiConfig { metrics: Some(Arc::new(|| "# metrics\n".to_owned())), ..ApiConfig::default() };
+    let config = ApiConfig {
+        metrics: Some(Arc::new(|| "# metrics\n".to_owned())),
+        ..ApiConfig::default()
+    };
     let app = TestApp::with(config).await;
     let nobody = app.nobody();
     assert_eq!(nobody.get("/healthz").await.expect(200), "ok");
@@ -36,7 +39,15 @@ async fn every_kind_of_problem_is_explained_where_its_type_says() {
         assert!(text.as_str().unwrap().contains(kind.title), "{}", kind.slug);
     }
     assert_eq!(app.nobody().get("/problems/none").await.problem(404), "not-found");
-    assert!(app.nobody().get("/problems").await.expect(200).as_str().unwrap().contains("| `/problems/validation` |"));
+    assert!(
+        app.nobody()
+            .get("/problems")
+            .await
+            .expect(200)
+            .as_str()
+            .unwrap()
+            .contains("| `/problems/validation` |")
+    );
 }
 
 #[tokio::test]
@@ -46,7 +57,10 @@ async fn the_documentation_needs_no_network_but_this_server() {
     assert_eq!(document.body["openapi"], "3.1.0");
     assert!(!document.etag().is_empty());
     let page = app.nobody().get("/docs/").await.ok(200);
-    assert!(page.header("content-security-policy").contains("connect-src 'self'"));
+    assert!(
+        page.header("content-security-policy")
+            .contains("connect-src 'self'")
+    );
     let html = page.body.as_str().unwrap().to_owned();
     let mut loaded = 0;
     for attribute in ["src=\"", "href=\""] {

@@ -5,7 +5,12 @@ use super::{
     credential::{self, Given},
     server,
 };
-use crate::{App, Error, Ref, Tx, error::check_revision, input, record, teams::require_reader};
+use crate::{
+    App, Error, Ref, Tx,
+    error::{check_revision, overtaken},
+    input, record,
+    teams::require_reader,
+};
 use serde_json::{Value, json};
 use slipway_domain::{
     Faults, Name,
@@ -246,7 +251,10 @@ pub async fn update(
         labels: labels.unwrap_or(&cluster.labels),
         grants: grants.unwrap_or(&cluster.grants),
     };
-    clusters::update(tx, cluster.revision, &saved, sealed.as_ref()).await?;
+    if let Err(error) = clusters::update(tx, cluster.revision, &saved, sealed.as_ref()).await {
+        let now = clusters::get(tx, cluster.id).await;
+        return Err(overtaken(error, now.map(|now| now.map(|now| now.revision))));
+    }
     let mut data = serde_json::Map::new();
     let mut note =
         |key: &str, value: Option<Value>| value.and_then(|value| data.insert(key.to_owned(), value));

@@ -86,60 +86,23 @@ async fn finish(
     match outcome {
         Outcome::Succeeded { remark } => {
             transition::apply(tx, row, Transition::Succeed { remark }, None).await?;
-            settle_undone(tx, row, None).await
         }
         Outcome::Failed { reason } => {
             let undo = row.deployment.kind == Kind::Deploy && row.settings.automatic_rollback;
-            if undo && rollback::start(tx, row, targets, &reason, None).await?.is_some() {
-                return Ok(());
+            if undo {
+                match rollback::start(tx, row, targets, &reason, None).await {
+                    Ok(Some(_)) => return Ok(()),
+                    // Nothing to undo, or no right to undo it any more: it failed, and stays as it is.
+                    Ok(None) | Err(Error::Conflict { .. }) => {}
+                    Err(error) => return Err(error),
+                }
             }
-            transition::apply(
-                tx,
-                row,
-                Transition::Fail {
-                    reason: reason.clone(),
-                },
-                None,
-            )
-            .await?;
-            settle_undone(tx, row, Some(&reason)).await
+            transition::apply(tx, row, Transition::Fail { reason }, None).await?;
         }
         Outcome::Errored { reason } => {
-            transition::apply(
-                tx,
-                row,
-                Transition::Error {
-                    reason: reason.clone(),
-                },
-                None,
-            )
-            .await?;
-            settle_undone(tx, row, Some(&reason)).await
+            transition::apply(tx, row, Transition::Error { reason }, None).await?;
         }
     }
-}
-
-/// When a rollback has ended, so has what it undoes.
-pub(crate) async fn settle_undone(tx: &mut Tx, rollback: &Row, failure: Option<&str>) -> Result<(), Error> {
-    let Some(undone) = rollback.deployment.rolls_back else {
-        return Ok(());
-    };
-    let Some(row) = deployments::lock(tx, undone).await? else {
-        return Ok(());
-    };
-    let State::RollingBack { by, .. } = row.deployment.state else {
-        return Ok(());
-    };
-    if by != rollback.deployment.id {
-        return Ok(());
-    }
-    let transition = match failure {
-        None => Transition::RolledBack,
-        Some(why) => Transition::Fail {
-            reason: format!("its rollback {by} did not succeed: {why}"),
-        },
-    };
-    transition::apply(tx, &row, transition, None).await?;
     Ok(())
 }
 

@@ -50,6 +50,10 @@ pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
         }),
     };
     let lighter = d.kind == Kind::RollBack;
+    let release_problem = match d.rolls_back {
+        Some(undone) => moved_on(tx, d.id, undone).await?,
+        None => release_problem,
+    };
     Ok(Facts {
         kind: d.kind,
         release_problem,
@@ -74,6 +78,42 @@ pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
         },
         concurrency,
     })
+}
+
+/// Why a rollback would undo more than it was asked to: somebody else has been at work on a target since.
+async fn moved_on(
+    tx: &mut Tx,
+    rollback: DeploymentId,
+    undone: DeploymentId,
+) -> Result<Option<String>, Error> {
+    let before = deployment_targets::of(tx, undone).await?;
+    for row in deployment_targets::of(tx, rollback).await? {
+        let Some(target) = targets::get(tx, row.target.target).await? else {
+            continue;
+        };
+        let of_undone = before
+            .iter()
+            .find(|b| b.target.target == row.target.target)
+            .and_then(|b| b.target.generation);
+        if of_undone != Some(target.target.generation) {
+            return Ok(Some(format!(
+                "another deployment has been at work on {} since",
+                row.target.cluster_name
+            )));
+        }
+    }
+    Ok(None)
+}
+
+/// How soon to look again while nothing but another deployment is in the way: its end tells, but may go unheard.
+const RELOOK: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
+
+fn awaits_others(gates: &[Gate]) -> bool {
+    let mut waiting = gates
+        .iter()
+        .filter(|gate| !matches!(gate.verdict, gates::Verdict::Satisfied { .. }))
+        .peekable();
+    waiting.peek().is_some() && waiting.all(|gate| gate.name == gates::GateName::Concurrency)
 }
 
 async fn promotion_facts(tx: &mut Tx, row: &Row) -> Result<Option<promotion::Facts>, Error> {
@@ -173,7 +213,8 @@ fn decide(gates: &[Gate], state: &State, expires_at: Timestamp, now: Timestamp) 
     match state {
         State::Pending | State::Queued if now >= expires_at => Some(Transition::Expire),
         State::Pending | State::Queued => {
-            if let Some(refused) = gates::refusal(gates) {
+            // What waited too long was not refused by anybody: it is held, and expires at the next look.
+            if let Some(refused) = gates::refusal(gates).filter(|_| now < expires_at) {
                 let reason = format!("{}: {}", refused.name, refused.verdict.reason());
                 return Some(Transition::Reject { reason });
             }
@@ -204,6 +245,11 @@ pub(crate) async fn judge(tx: &mut Tx, id: DeploymentId) -> Result<(), Error> {
     let boundary = gates::next_boundary(&gates)
         .unwrap_or(row.deployment.expires_at)
         .min(row.deployment.expires_at);
+    let boundary = if awaits_others(&gates) {
+        boundary.min(now.saturating_add(RELOOK).unwrap_or(now))
+    } else {
+        boundary
+    };
     deployments::set_gates(tx, id, &gates, Some(boundary)).await?;
     let Some(transition) = decide(&gates, &row.deployment.state, row.deployment.expires_at, now) else {
         return Ok(());
@@ -216,10 +262,16 @@ pub(crate) async fn judge(tx: &mut Tx, id: DeploymentId) -> Result<(), Error> {
     let row = transition::apply(tx, &row, transition, None).await?;
     if queued {
         enqueue_first_wave(tx, &row).await?;
-        deployments::set_look_at(tx, id, None).await?;
+        // When nothing claims it, it expires all the same.
+        deployments::set_look_at(tx, id, Some(row.deployment.expires_at)).await?;
     } else if held {
         unqueue(tx, &row).await?;
-        deployments::set_look_at(tx, id, Some(boundary)).await?;
+        let again = if now >= row.deployment.expires_at {
+            now
+        } else {
+            boundary
+        };
+        deployments::set_look_at(tx, id, Some(again)).await?;
     }
     Ok(())
 }

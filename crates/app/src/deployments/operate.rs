@@ -58,18 +58,7 @@ pub async fn cancel(
     let row = load_locked(tx, actor, reference).await?;
     actor.require(Permission::DeploymentOperate, &place(&row.deployment))?;
     let reason = because(actor, reason, "cancelled");
-    transition::apply(
-        tx,
-        &row,
-        Transition::Cancel {
-            reason: reason.clone(),
-        },
-        Some(actor),
-    )
-    .await?;
-    if row.deployment.kind == Kind::RollBack {
-        advance::settle_undone(tx, &row, Some(&format!("it was cancelled: {reason}"))).await?;
-    }
+    transition::apply(tx, &row, Transition::Cancel { reason }, Some(actor)).await?;
     read::view_of(tx, row.deployment.id).await
 }
 

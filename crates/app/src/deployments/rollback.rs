@@ -48,6 +48,14 @@ pub async fn rollback(
         }
         .into());
     }
+    if row.deployment.kind == Kind::RollBack && !state.is_terminal() {
+        return Err(Error::conflict(
+            "deployment-state",
+            format!(
+                "a rollback that is {state} cannot be rolled back; cancel it, and then undo it by a rollback of its own"
+            ),
+        ));
+    }
     let targets = deployment_targets::of(tx, row.deployment.id).await?;
     let reason = reason
         .filter(|r| !r.trim().is_empty())
@@ -162,7 +170,10 @@ fn check_newest(
     row: &deployment_targets::Row,
     target: &slipway_domain::registry::Target,
 ) -> Result<(), Error> {
-    let still_runs = target.now.as_ref().is_some_and(|now| now.rendering == row.target.rendering);
+    let still_runs = target
+        .now
+        .as_ref()
+        .is_some_and(|now| now.rendering == row.target.rendering);
     if row.target.generation == Some(target.generation) || still_runs {
         return Ok(());
     }

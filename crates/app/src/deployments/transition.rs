@@ -3,7 +3,7 @@
 use crate::{Error, Tx, record};
 use serde_json::json;
 use slipway_domain::{
-    deployment::{Deployment, StateName, TargetState, Transition},
+    deployment::{Deployment, State, StateName, TargetState, Transition},
     identity::Actor,
 };
 use slipway_store::{
@@ -41,6 +41,7 @@ pub(crate) async fn apply(
         None => record::by_system(tx, change).await?,
     }
     if name.is_terminal() {
+        settle_undone(tx, from, &to).await?;
         ended(tx, from, name, to.reason().unwrap_or("the deployment ended")).await?;
     }
     deployments::get(tx, from.id)
@@ -61,6 +62,34 @@ async fn ended(tx: &mut Tx, deployment: &Deployment, name: StateName, reason: &s
     };
     deployment_targets::end_rest(tx, deployment.id, running_become, reason).await?;
     deployments::look_again(tx, deployment.service).await?;
+    Ok(())
+}
+
+/// When a rollback has ended, however it did, so has what it undoes: nothing waits for it any more.
+async fn settle_undone(tx: &mut Tx, rollback: &Deployment, ended: &State) -> Result<(), Error> {
+    let Some(undone) = rollback.rolls_back else {
+        return Ok(());
+    };
+    let Some(row) = deployments::lock(tx, undone).await? else {
+        return Ok(());
+    };
+    let State::RollingBack { by, .. } = row.deployment.state else {
+        return Ok(());
+    };
+    if by != rollback.id {
+        return Ok(());
+    }
+    let why = ended.reason().unwrap_or("no reason was recorded");
+    let failed = |why: String| Transition::Fail {
+        reason: format!("its rollback {by} did not succeed: {why}"),
+    };
+    let transition = match ended.name() {
+        StateName::Succeeded => Transition::RolledBack,
+        StateName::Failed | StateName::Errored => failed(why.to_owned()),
+        other => failed(format!("it was {other}: {why}")),
+    };
+    // What is undone may be a rollback itself.
+    Box::pin(apply(tx, &row, transition, None)).await?;
     Ok(())
 }
 

@@ -4,7 +4,12 @@ mod settings;
 
 pub use settings::{ApprovalInput, SettingsInput, WaveInput};
 
-use crate::{Before, Error, Ref, Tx, error::check_revision, input, record, teams::require_reader};
+use crate::{
+    Before, Error, Ref, Tx,
+    error::{check_revision, overtaken},
+    input, record,
+    teams::require_reader,
+};
 use serde_json::json;
 use slipway_domain::{
     Faults, Name,
@@ -150,7 +155,10 @@ pub async fn update(
     }
     environment.settings = input.settings.over(environment.settings, &mut faults);
     faults.check()?;
-    environments::update(tx, &environment, clusters.as_deref()).await?;
+    if let Err(error) = environments::update(tx, &environment, clusters.as_deref()).await {
+        let now = environments::get(tx, environment.id).await;
+        return Err(overtaken(error, now.map(|now| now.map(|now| now.revision))));
+    }
     let changed = environments::get(tx, environment.id).await?.ok_or_else(missing)?;
     let message = format!("changed environment {}", changed.name);
     let change = record::Change::new("environment.update", changed.name.as_str(), message)

@@ -1,83 +1,133 @@
 //! Claiming work. The first claim of a deployment admits it: its gates are judged in this very transaction, and nowhere
 //! else does a deployment begin to run.
 
+use super::{MAX_ATTEMPTS, give_up};
 use crate::{
     App, Error, Tx, clusters,
     deployments::{advance, judge, transition},
 };
+use jiff::SignedDuration;
 use slipway_domain::{
-    deployment::{Kind, State, Transition},
+    deployment::{Kind, State, StateName, Transition},
     gates,
+    ids::WorkId,
     ports::ClaimRequest,
     registry::Environment,
     work::{Assignment, Lease},
 };
 use slipway_store::{
-    approvals, deployment_targets,
+    deployment_targets,
     deployments::{self, Row},
     environments, releases, renderings, steps, targets, work,
 };
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Claims work that is due.
 pub(super) async fn claim(app: &App, request: &ClaimRequest) -> Result<Vec<Assignment>, Error> {
+    for _ in 0..MAX_POSTPONED {
+        let (unit, error) = match claim_due(app, request).await? {
+            Claimed::Work(assignments) => return Ok(assignments),
+            Claimed::Cannot(unit, error) => (unit, error),
+        };
+        tracing::error!(error = &error as &dyn std::error::Error, work = %unit, "work cannot be claimed");
+        let mut tx = app.begin().await?;
+        work::postpone(&mut tx, unit, POSTPONED_BY, &in_full(&error)).await?;
+        tx.commit().await?;
+    }
+    Ok(Vec::new())
+}
+
+/// How many units that cannot be claimed one claim puts off before it comes back empty.
+const MAX_POSTPONED: usize = 20;
+/// For how long.
+const POSTPONED_BY: SignedDuration = SignedDuration::from_secs(30);
+
+/// What one transaction came to.
+enum Claimed {
+    /// Committed: this is claimed.
+    Work(Vec<Assignment>),
+    /// Rolled back, because of one unit: it must not keep the others from being claimed.
+    Cannot(WorkId, Error),
+}
+
+/// The source says more than the sentence for users.
+fn in_full(error: &Error) -> String {
+    match error {
+        Error::Internal(source) => source.to_string(),
+        other => other.to_string(),
+    }
+}
+
+async fn claim_due(app: &App, request: &ClaimRequest) -> Result<Claimed, Error> {
     let mut tx = app.begin().await?;
     let due = work::due(&mut tx, request.max, &request.cluster_labels).await?;
     if due.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Claimed::Work(Vec::new()));
     }
     let mut go = Vec::new();
     let mut rows: BTreeMap<_, Option<Row>> = BTreeMap::new();
     for unit in due {
-        let row = match rows.entry(unit.deployment) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(admitted(&mut tx, &unit).await?),
-        };
-        if row.is_some() {
+        if !rows.contains_key(&unit.deployment) {
+            let row = match admitted(&mut tx, &unit).await {
+                Err(error @ Error::Internal(_)) => return Ok(Claimed::Cannot(unit.id, error)),
+                other => other?,
+            };
+            rows.insert(unit.deployment, row);
+        }
+        if rows.get(&unit.deployment).is_some_and(Option::is_some) {
             go.push(unit);
         }
     }
     let ids: Vec<_> = go.iter().map(|unit| unit.id).collect();
     let leases = work::lease(&mut tx, &ids, &request.holder, request.lease).await?;
     let mut assignments = Vec::with_capacity(go.len());
+    let mut poison = Vec::new();
     for unit in &go {
         let (Some(lease), Some(Some(row))) = (leases.get(&unit.id), rows.get(&unit.deployment)) else {
             continue;
         };
         match assignment(&mut tx, app, unit, row, lease).await {
             Ok(assignment) => assignments.push(assignment),
-            // One unit that cannot be put together must not keep the others from being claimed.
+            // Counted as an attempt, so that the deployment ends some time.
             Err(error @ Error::Internal(_)) => {
-                tracing::error!(error = &error as &dyn std::error::Error, work = %unit.id, "work cannot be claimed");
-                let text = match &error {
-                    Error::Internal(source) => source.to_string(),
-                    other => other.to_string(),
-                };
-                work::give_back(&mut tx, lease, jiff::SignedDuration::from_secs(30), Some(&text)).await?;
+                tracing::error!(error = &error as &dyn std::error::Error, work = %unit.id, "work cannot be put together");
+                if work::give_back(&mut tx, lease, POSTPONED_BY, Some(&in_full(&error)))
+                    .await
+                    .is_err()
+                {
+                    return Ok(Claimed::Cannot(unit.id, error));
+                }
+                if unit.attempts + 1 >= MAX_ATTEMPTS {
+                    poison.push((unit, error));
+                }
             }
             Err(error) => return Err(error),
         }
     }
     tx.commit().await?;
-    Ok(assignments)
+    for (unit, error) in poison {
+        let reason = format!("given up after {MAX_ATTEMPTS} attempts: {}", in_full(&error));
+        give_up(app, unit.deployment, unit.deployment_target, unit.id, &reason).await?;
+    }
+    Ok(Claimed::Work(assignments))
 }
 
-/// The deployment of a unit of work, if it may be worked on: running already, or admitted now.
+/// The deployment of a unit of work, if it is running: admitted just now, or before.
 async fn admitted(tx: &mut Tx, unit: &work::Due) -> Result<Option<Row>, Error> {
     match deployments::state(tx, unit.deployment).await? {
-        Some(slipway_domain::deployment::StateName::Running) => {
-            Ok(deployments::get(tx, unit.deployment).await?)
+        Some(StateName::Running) => Ok(deployments::get(tx, unit.deployment).await?),
+        Some(StateName::Queued) => admit(tx, unit).await,
+        // Paused, or ended, while this was given back: it must neither be claimed nor take room among what is due.
+        _ => {
+            if let Some(row) = deployments::try_lock(tx, unit.deployment).await? {
+                super::put_away(tx, &row).await?;
+            }
+            Ok(None)
         }
-        Some(slipway_domain::deployment::StateName::Queued) => admit(tx, unit).await,
-        // Paused, or ended: whoever did that takes the work away, and this may be a moment before it.
-        _ => Ok(None),
     }
 }
 
-/// Admits a queued deployment, or sends it back to wait.
+/// Judges the gates and, when they hold, lets the deployment begin.
 async fn admit(tx: &mut Tx, unit: &work::Due) -> Result<Option<Row>, Error> {
     // Somebody who holds the deployment (a cancel, say) may wait for this unit of work: never wait for them here.
     let Some(row) = deployments::try_lock(tx, unit.deployment).await? else {
@@ -103,6 +153,8 @@ async fn admit(tx: &mut Tx, unit: &work::Due) -> Result<Option<Row>, Error> {
     if !gates::all_satisfied(&gates) {
         tracing::info!(deployment = %unit.deployment, "a gate no longer holds at the claim");
         let transition = match gates::refusal(&gates) {
+            // What waited too long is held, to expire at the next look: nobody refused it.
+            Some(_) if tx.now >= row.deployment.expires_at => Transition::Hold,
             Some(gate) => Transition::Reject {
                 reason: format!("{}: {}", gate.name, gate.verdict.reason()),
             },
@@ -123,22 +175,18 @@ async fn admit(tx: &mut Tx, unit: &work::Due) -> Result<Option<Row>, Error> {
 
 /// What was asked for earlier and still waits must not come after this and take the environment back in time.
 async fn supersede_earlier(tx: &mut Tx, row: &Row) -> Result<(), Error> {
-    for id in deployments::earlier_pending(tx, &row.deployment).await? {
+    for id in deployments::earlier_waiting(tx, &row.deployment).await? {
         let Some(earlier) = deployments::try_lock(tx, id).await? else {
             continue;
         };
-        if earlier.deployment.state == State::Pending {
-            transition::apply(
-                tx,
-                &earlier,
-                Transition::Supersede {
-                    by: row.deployment.id,
-                },
-                None,
-            )
-            .await?;
-            approvals::withdraw(tx, id).await?;
-        }
+        let earlier = match earlier.deployment.state {
+            State::Pending => earlier,
+            // Its gates do not hold any more, for this one holds the environment now.
+            State::Queued => transition::apply(tx, &earlier, Transition::Hold, None).await?,
+            _ => continue,
+        };
+        let by = row.deployment.id;
+        transition::apply(tx, &earlier, Transition::Supersede { by }, None).await?;
     }
     Ok(())
 }

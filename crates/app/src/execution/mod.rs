@@ -3,14 +3,15 @@
 mod claim;
 mod report;
 
-use crate::{App, Error};
+use crate::{App, Error, Tx, deployments::advance, record};
 use jiff::SignedDuration;
 use slipway_domain::{
-    ids::DeploymentTargetId,
+    deployment::{State, TargetState},
+    ids::{DeploymentId, DeploymentTargetId, WorkId},
     ports::{ClaimRequest, QueueUnavailable, WorkQueue},
     work::{Ack, Assignment, Lease, Report},
 };
-use slipway_store::{Database, Listener, work};
+use slipway_store::{Database, Listener, deployment_targets, deployments, work};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 
@@ -36,6 +37,45 @@ impl Queue {
             listener: Arc::new(Mutex::new(None)),
         }
     }
+}
+
+/// Puts idle work away that must not be claimed now: parked while the deployment is paused, dropped when it has ended.
+/// Says whether it did. The deployment must be locked in this transaction, else a resume could miss what is parked.
+pub(crate) async fn put_away(tx: &mut Tx, row: &deployments::Row) -> Result<bool, Error> {
+    match row.deployment.state {
+        State::Pending | State::Queued | State::Running { .. } => return Ok(false),
+        State::Paused { .. } => work::park_all(tx, row.deployment.id).await?,
+        _ => work::drop_idle(tx, row.deployment.id).await?,
+    }
+    Ok(true)
+}
+
+/// Ends a target as errored whose work was tried too often and is not acted on now.
+pub(crate) async fn give_up(
+    app: &App,
+    deployment: DeploymentId,
+    target: DeploymentTargetId,
+    unit: WorkId,
+    reason: &str,
+) -> Result<(), Error> {
+    let mut tx = app.begin().await?;
+    let Some(row) = deployments::lock(&mut tx, deployment).await? else {
+        return Ok(());
+    };
+    if !matches!(row.deployment.state, State::Running { .. } | State::Paused { .. }) {
+        return Ok(());
+    }
+    if !work::take_idle(&mut tx, unit).await? {
+        return Ok(());
+    }
+    deployment_targets::finish(&mut tx, target, TargetState::Errored, Some(reason)).await?;
+    record::by_system(
+        &mut tx,
+        record::Change::of(&row.deployment, "target.error", reason),
+    )
+    .await?;
+    advance::advance(&mut tx, deployment).await?;
+    Ok(tx.commit().await?)
 }
 
 fn unavailable(error: Error) -> QueueUnavailable {
@@ -66,7 +106,7 @@ impl WorkQueue for Queue {
         let held = held.await.map_err(unavailable)?;
         Ok(leases
             .iter()
-            .filter(|lease| held.contains(&lease.work))
+            .filter(|lease| held.contains(&(lease.work, lease.fence)))
             .cloned()
             .collect())
     }

@@ -47,20 +47,25 @@ fn end_of(outcome: &StepOutcome, attempts: u32) -> Option<End> {
 
 /// Records a report.
 pub(super) async fn report(app: &App, assignment: &Assignment, report: Report) -> Result<Ack, Error> {
+    use StepOutcome::{Begun, Done, NotYet, Retry};
     let mut tx = app.begin().await?;
-    let end = end_of(&report.outcome, assignment.attempts);
-    // Whoever changes a deployment locks it before its work, here as everywhere: no two wait for each other.
-    let row = if end.is_some() {
-        deployments::lock(&mut tx, assignment.deployment).await?
+    // Whoever changes a deployment locks it before its work, here as everywhere: no two wait for each other. What may
+    // end the target locks it; the rest only keeps its state from changing until this is recorded.
+    let row = if matches!(
+        report.outcome,
+        Begun | Done(_) | NotYet(_) | Retry { free: true, .. }
+    ) {
+        deployments::share(&mut tx, assignment.deployment).await?
     } else {
-        deployments::get(&mut tx, assignment.deployment).await?
+        deployments::lock(&mut tx, assignment.deployment).await?
     };
     let row = row.ok_or_else(|| Error::internal(format!("deployment {} is gone", assignment.deployment)))?;
-    if !work::hold(&mut tx, &assignment.lease).await? {
+    let Some(attempts) = work::hold(&mut tx, &assignment.lease).await? else {
         metrics::counter!("slipway_queue_stale_reports_total").increment(1);
         tracing::warn!(work = %assignment.lease.work, fence = assignment.lease.fence, "a stale report touches nothing");
         return Ok(Ack::Lost);
-    }
+    };
+    let end = end_of(&report.outcome, attempts);
     note(&mut tx, assignment, &row, &report).await?;
     let ack = match end {
         Some(end) => finish(&mut tx, assignment, &row, &report, end).await?,

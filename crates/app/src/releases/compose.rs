@@ -1,7 +1,11 @@
 //! Composing and changing drafts.
 
 use super::{ReleaseView, load, place, view};
-use crate::{Error, Ref, Tx, error::check_revision, record};
+use crate::{
+    Error, Ref, Tx,
+    error::{check_revision, overtaken},
+    record,
+};
 use semver::Version;
 use serde_json::json;
 use slipway_domain::{
@@ -149,7 +153,10 @@ pub async fn update(
     if release.author != actor.principal.id && !release.editors.contains(&actor.principal.id) {
         release.editors.push(actor.principal.id);
     }
-    releases::update_draft(tx, &release).await?;
+    if let Err(error) = releases::update_draft(tx, &release).await {
+        let now = releases::get(tx, release.id).await;
+        return Err(overtaken(error, now.map(|now| now.map(|now| now.revision))));
+    }
     release.revision += 1;
     let name = release.display_name();
     let change = record::Change::new(

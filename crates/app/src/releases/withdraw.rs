@@ -28,7 +28,15 @@ pub async fn withdraw(
         ));
     };
     let mut withdrawn = release.clone().withdraw(reason.clone(), tx.now)?;
-    releases::withdraw(tx, &release, &reason).await?;
+    releases::withdraw(tx, &release, &reason)
+        .await
+        .map_err(|error| match error {
+            slipway_store::Error::Guard { .. } => Error::conflict(
+                "release-state",
+                "it was changed by somebody else at the same moment; read it again",
+            ),
+            other => other.into(),
+        })?;
     withdrawn.revision += 1;
     let name = release.display_name();
     let change = record::Change::new(

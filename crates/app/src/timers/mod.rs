@@ -1,12 +1,9 @@
 //! What happens by itself: judging gates when their time has come, rescuing lost work, numbering events and chaining the
 //! audit entries, cleaning up. Each takes no input but the database, and says how much there was to do.
 
-use crate::{App, Error, Tx, deployments, idempotency, record};
-use slipway_domain::{
-    deployment::{State, TargetState},
-    ids::DeploymentId,
-};
-use slipway_store::{audit, deployment_targets, deployments as stored, events, work};
+use crate::{App, Error, Tx, deployments, execution, idempotency, record};
+use slipway_domain::{deployment::State, ids::DeploymentId};
+use slipway_store::{audit, deployments as stored, events, work};
 
 /// How much one round takes at most.
 const BATCH: i64 = 500;
@@ -71,12 +68,11 @@ pub async fn rescue(app: &App) -> Result<u64, Error> {
         let mut tx = app.begin().await?;
         let rescued = work::rescue(&mut tx, BATCH).await?;
         for lost in &rescued {
-            let Some(row) = stored::get(&mut tx, lost.deployment).await? else {
+            // Never waited for: others hold a deployment while they wait for its work. A claim puts away what is left.
+            let Some(row) = stored::try_lock(&mut tx, lost.deployment).await? else {
                 continue;
             };
-            let state = row.deployment.state.name();
-            if state.is_terminal() || state == slipway_domain::deployment::StateName::RollingBack {
-                work::drop_idle(&mut tx, lost.deployment).await?;
+            if execution::put_away(&mut tx, &row).await? {
                 stored::look_again(&mut tx, row.deployment.service).await?;
                 continue;
             }
@@ -93,40 +89,16 @@ pub async fn rescue(app: &App) -> Result<u64, Error> {
     metrics::counter!("slipway_queue_rescued_total").increment(rescued.len() as u64);
     for lost in rescued
         .iter()
-        .filter(|lost| lost.attempts >= crate::execution::MAX_ATTEMPTS)
+        .filter(|lost| lost.attempts >= execution::MAX_ATTEMPTS)
     {
-        give_up(app, lost).await?;
+        // Poison: whoever takes it is lost with it.
+        let reason = format!(
+            "given up: {} executors in a row were lost while they worked on it",
+            lost.attempts
+        );
+        execution::give_up(app, lost.deployment, lost.deployment_target, lost.id, &reason).await?;
     }
     Ok(rescued.len() as u64)
-}
-
-/// Poison: whoever takes it is lost with it.
-async fn give_up(app: &App, lost: &work::Rescued) -> Result<(), Error> {
-    let mut tx = app.begin().await?;
-    let Some(row) = stored::lock(&mut tx, lost.deployment).await? else {
-        return Ok(());
-    };
-    if !matches!(row.deployment.state, State::Running { .. } | State::Paused { .. }) {
-        return Ok(());
-    }
-    if !work::take_idle(&mut tx, lost.id).await? {
-        return Ok(());
-    }
-    let reason = format!(
-        "given up: {} executors in a row were lost while they worked on it",
-        lost.attempts
-    );
-    deployment_targets::finish(
-        &mut tx,
-        lost.deployment_target,
-        TargetState::Errored,
-        Some(&reason),
-    )
-    .await?;
-    let change = record::Change::of(&row.deployment, "target.error", reason);
-    record::by_system(&mut tx, change).await?;
-    deployments::advance::advance(&mut tx, lost.deployment).await?;
-    Ok(tx.commit().await?)
 }
 
 /// Chains committed audit entries; says how many.

@@ -15,7 +15,11 @@ use slipway_domain::{
 
 /// Production without waves and approvals.
 pub(crate) fn plain(clusters: &'static [&'static str]) -> Setup {
-    Setup { clusters, production: SettingsInput::default(), ..Setup::default() }
+    Setup {
+        clusters,
+        production: SettingsInput::default(),
+        ..Setup::default()
+    }
 }
 
 async fn running(shop: &Shop, version: &str) -> slipway_domain::ids::DeploymentId {
@@ -25,7 +29,11 @@ async fn running(shop: &Shop, version: &str) -> slipway_domain::ids::DeploymentI
 }
 
 fn retry(free: bool) -> StepOutcome {
-    StepOutcome::Retry { error: "timeout".to_owned(), after: SignedDuration::ZERO, free }
+    StepOutcome::Retry {
+        error: "timeout".to_owned(),
+        after: SignedDuration::ZERO,
+        free,
+    }
 }
 
 #[tokio::test]
@@ -33,7 +41,11 @@ async fn executors_that_claim_at_once_get_different_work_and_growing_fences() {
     let shop = Shop::with(plain(&["c-1", "c-2", "c-3", "c-4", "c-5", "c-6"])).await;
     running(&shop, "1.0.0").await;
     let first = shop.claim_as("a", 1).await;
-    let (x, y, z) = tokio::join!(shop.claim_as("a", 2), shop.claim_as("b", 2), shop.claim_as("c", 2));
+    let (x, y, z) = tokio::join!(
+        shop.claim_as("a", 2),
+        shop.claim_as("b", 2),
+        shop.claim_as("c", 2)
+    );
     let mut all: Vec<_> = first.into_iter().chain(x).chain(y).chain(z).collect();
     all.extend(shop.claim_as("d", 100).await);
     let mut units: Vec<_> = all.iter().map(|a| a.lease.work).collect();
@@ -45,7 +57,11 @@ async fn executors_that_claim_at_once_get_different_work_and_growing_fences() {
     fences.dedup();
     assert_eq!(fences.len(), 6);
     let a = &all[0];
-    assert_eq!(shop.say(a, Step::AwaitHealth, StepOutcome::NotYet(SignedDuration::ZERO)).await, Ack::Released);
+    assert_eq!(
+        shop.say(a, Step::AwaitHealth, StepOutcome::NotYet(SignedDuration::ZERO))
+            .await,
+        Ack::Released
+    );
     assert!(shop.claim_one().await.lease.fence > fences[5]);
     shop.check().await;
 }
@@ -56,9 +72,16 @@ async fn a_claim_does_not_come_back_empty_because_another_holds_what_is_first_in
     let id = running(&shop, "1.0.0").await;
     let first = shop.claim_as("a", 1).await;
     assert_eq!(first.len(), 1, "{id}");
-    shop.say(&first[0], Step::AwaitHealth, StepOutcome::NotYet(SignedDuration::ZERO)).await;
+    shop.say(
+        &first[0],
+        Step::AwaitHealth,
+        StepOutcome::NotYet(SignedDuration::ZERO),
+    )
+    .await;
     let mut tx = shop.app.begin().await.unwrap();
-    let held = slipway_store::work::due(&mut tx, 1, &Default::default()).await.unwrap();
+    let held = slipway_store::work::due(&mut tx, 1, &Default::default())
+        .await
+        .unwrap();
     let other = shop.claim_as("b", 1).await;
     assert_eq!(other.len(), 1, "the second unit is free");
     assert_ne!(other[0].lease.work, held[0].id);
@@ -70,7 +93,9 @@ async fn a_stale_report_changes_nothing() {
     let id = running(&shop, "1.0.0").await;
     let stale = shop.claim_one().await;
     shop.touch(&stale).await;
-    shop.sql("UPDATE work SET lease_until = now() - interval '1 s'").await.unwrap();
+    shop.sql("UPDATE work SET lease_until = now() - interval '1 s'")
+        .await
+        .unwrap();
     assert_eq!(timers::rescue(&shop.app).await.unwrap(), 1);
     let fresh = shop.claim_one().await;
     assert!(fresh.lease.fence > stale.lease.fence);
@@ -84,8 +109,12 @@ async fn a_stale_report_changes_nothing() {
         StepOutcome::NotYet(SignedDuration::ZERO),
         retry(false),
         StepOutcome::Succeeded,
-        StepOutcome::Failed { reason: "no".to_owned() },
-        StepOutcome::Errored { reason: "no".to_owned() },
+        StepOutcome::Failed {
+            reason: "no".to_owned(),
+        },
+        StepOutcome::Errored {
+            reason: "no".to_owned(),
+        },
     ] {
         let mut report = report(Step::Prune, outcome);
         report.inventory = Some(inventory());
@@ -95,18 +124,38 @@ async fn a_stale_report_changes_nothing() {
         JOIN deployment_targets t ON t.deployment_id = d.id JOIN work w ON w.deployment_target_id = t.id ORDER BY d.id) y").await;
     assert_eq!(before, after);
     assert_eq!(events, shop.number("SELECT count(*) FROM events").await);
-    assert_eq!(shop.number("SELECT count(*) FROM targets WHERE inventory <> '[]'").await, 0);
-    let held = shop.queue.heartbeat("executor", &[stale.lease.clone(), fresh.lease.clone()], SignedDuration::from_secs(60)).await;
+    assert_eq!(
+        shop.number("SELECT count(*) FROM targets WHERE inventory <> '[]'")
+            .await,
+        0
+    );
+    let held = shop
+        .queue
+        .heartbeat(
+            "executor",
+            &[stale.lease.clone(), fresh.lease.clone()],
+            SignedDuration::from_secs(60),
+        )
+        .await;
     assert_eq!(held.unwrap(), vec![fresh.lease.clone()]);
     assert_eq!(shop.succeed(&fresh).await, Ack::Released);
     assert_eq!(shop.state(id).await, StateName::Succeeded);
-    assert_eq!(shop.say(&fresh, Step::Prune, StepOutcome::Succeeded).await, Ack::Lost, "completed stays completed");
+    assert_eq!(
+        shop.say(&fresh, Step::Prune, StepOutcome::Succeeded).await,
+        Ack::Lost,
+        "completed stays completed"
+    );
     shop.check().await;
 }
 
 fn inventory() -> Inventory {
-    let object = ObjectRef::of(&serde_json::json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web"}}));
-    Inventory(vec![InventoryItem { object: object.unwrap(), uid: Some("u-1".to_owned()) }])
+    let object = ObjectRef::of(
+        &serde_json::json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web"}}),
+    );
+    Inventory(vec![InventoryItem {
+        object: object.unwrap(),
+        uid: Some("u-1".to_owned()),
+    }])
 }
 
 #[tokio::test]
@@ -117,8 +166,13 @@ async fn a_rescue_takes_only_what_is_overdue_and_never_what_was_completed() {
     assert_eq!(timers::rescue(&shop.app).await.unwrap(), 0);
     assert_eq!(shop.claim().await.len(), 0);
     shop.touch(&a).await;
-    shop.sql("UPDATE work SET lease_until = now() - interval '1 s'").await.unwrap();
-    let (ack, _) = tokio::join!(shop.say(&a, Step::Prune, StepOutcome::Succeeded), timers::rescue(&shop.app));
+    shop.sql("UPDATE work SET lease_until = now() - interval '1 s'")
+        .await
+        .unwrap();
+    let (ack, _) = tokio::join!(
+        shop.say(&a, Step::Prune, StepOutcome::Succeeded),
+        timers::rescue(&shop.app)
+    );
     let state = shop.state(id).await;
     match ack {
         Ack::Released => assert_eq!(state, StateName::Succeeded),
@@ -136,8 +190,14 @@ async fn an_unknown_kind_of_work_stays_in_the_queue() {
     let id = running(&shop, "1.0.0").await;
     shop.sql("UPDATE work SET kind = 'of_tomorrow'").await.unwrap();
     assert!(shop.claim().await.is_empty());
-    assert_eq!(shop.number("SELECT count(*) FROM work WHERE state = 'ready'").await, 1);
-    shop.sql("UPDATE work SET kind = 'deployment_target'").await.unwrap();
+    assert_eq!(
+        shop.number("SELECT count(*) FROM work WHERE state = 'ready'")
+            .await,
+        1
+    );
+    shop.sql("UPDATE work SET kind = 'deployment_target'")
+        .await
+        .unwrap();
     shop.run_all().await;
     assert_eq!(shop.state(id).await, StateName::Succeeded);
 }
@@ -153,16 +213,24 @@ async fn clusters_take_turns_whatever_the_age_of_their_work() {
         shop.staged(&name).await;
     }
     for (n, service) in ["a", "b", "c", "d"].into_iter().enumerate() {
-        shop.ask(&format!("{service}@1.0.{n}"), "production").await.unwrap();
+        shop.ask(&format!("{service}@1.0.{n}"), "production")
+            .await
+            .unwrap();
     }
     // Everything is admitted and given back, then the one cluster's work is the oldest of all.
     for a in shop.claim().await.into_iter().chain(shop.claim().await) {
-        shop.say(&a, Step::AwaitHealth, StepOutcome::NotYet(SignedDuration::ZERO)).await;
+        shop.say(&a, Step::AwaitHealth, StepOutcome::NotYet(SignedDuration::ZERO))
+            .await;
     }
     shop.sql("UPDATE work SET run_at = now() - interval '1 min' WHERE cluster_id = (SELECT id FROM clusters WHERE name = 'many')")
         .await
         .unwrap();
-    let clusters: Vec<_> = shop.claim_as("x", 4).await.iter().map(|a| a.connection.name.to_string()).collect();
+    let clusters: Vec<_> = shop
+        .claim_as("x", 4)
+        .await
+        .iter()
+        .map(|a| a.connection.name.to_string())
+        .collect();
     assert_eq!(clusters.iter().filter(|c| *c == "few").count(), 2, "{clusters:?}");
 }
 
@@ -182,7 +250,10 @@ async fn an_executor_for_some_clusters_gets_no_other_work() {
     assert_eq!(shop.queue.claim(&request).await.unwrap().len(), 1);
     request.cluster_labels = [("region".to_owned(), "us".to_owned())].into();
     let us = shop.queue.claim(&request).await.unwrap();
-    assert_eq!(us.iter().map(|a| a.connection.name.as_str()).collect::<Vec<_>>(), ["us"]);
+    assert_eq!(
+        us.iter().map(|a| a.connection.name.as_str()).collect::<Vec<_>>(),
+        ["us"]
+    );
 }
 
 #[tokio::test]
@@ -193,10 +264,19 @@ async fn a_target_is_leased_once_whatever_deployments_there_are() {
     shop.touch(&a).await;
     let undo = shop.roll_back(id).await.unwrap();
     assert_eq!(shop.state(undo).await, StateName::Queued);
-    assert!(shop.claim().await.is_empty(), "the step under way is finished first");
-    assert_eq!(shop.say(&a, Step::AwaitHealth, StepOutcome::Done(Value::Null)).await, Ack::Released);
+    assert!(
+        shop.claim().await.is_empty(),
+        "the step under way is finished first"
+    );
+    assert_eq!(
+        shop.say(&a, Step::AwaitHealth, StepOutcome::Done(Value::Null))
+            .await,
+        Ack::Released
+    );
     assert_eq!(shop.claim_one().await.deployment, undo);
-    let again = shop.sql("UPDATE work SET state = 'leased', holder = 'x', lease_until = now()").await;
+    let again = shop
+        .sql("UPDATE work SET state = 'leased', holder = 'x', lease_until = now()")
+        .await;
     assert!(again.is_ok());
     shop.run_all().await;
     shop.check().await;
@@ -212,13 +292,23 @@ async fn poison_is_given_up_after_so_many_attempts_and_free_retries_cost_none() 
         shop.say(&a, Step::Preflight, retry(true)).await;
     }
     for n in 0..MAX_ATTEMPTS {
-        assert_eq!(shop.state(id).await, if n == 0 { StateName::Running } else { StateName::Running });
+        assert_eq!(
+            shop.state(id).await,
+            if n == 0 {
+                StateName::Running
+            } else {
+                StateName::Running
+            }
+        );
         let a = shop.claim_one().await;
         assert_eq!(a.attempts, n);
         assert_eq!(shop.say(&a, Step::Preflight, retry(false)).await, Ack::Released);
     }
     assert_eq!(shop.state(id).await, StateName::Errored);
-    assert_eq!(shop.reason(id).await, format!("eu: given up after {MAX_ATTEMPTS} attempts: timeout"));
+    assert_eq!(
+        shop.reason(id).await,
+        format!("eu: given up after {MAX_ATTEMPTS} attempts: timeout")
+    );
     assert_eq!(shop.target(id, "eu").await, TargetState::Errored);
     shop.check().await;
 }
@@ -233,7 +323,11 @@ async fn a_step_that_succeeds_forgives_the_attempts_before_it_also_within_one_le
     }
     let a = shop.claim_one().await;
     assert_eq!(a.attempts, MAX_ATTEMPTS - 1);
-    assert_eq!(shop.say(&a, Step::Preflight, StepOutcome::Done(Value::Null)).await, Ack::Continue);
+    assert_eq!(
+        shop.say(&a, Step::Preflight, StepOutcome::Done(Value::Null))
+            .await,
+        Ack::Continue
+    );
     assert_eq!(shop.say(&a, Step::Namespace, retry(false)).await, Ack::Released);
     assert_eq!(shop.state(id).await, StateName::Running);
     assert_eq!(shop.claim_one().await.attempts, 1);
@@ -245,7 +339,9 @@ async fn executors_lost_in_a_row_end_the_deployment_as_errored() {
     let id = running(&shop, "1.0.0").await;
     for _ in 0..MAX_ATTEMPTS {
         shop.claim_one().await;
-        shop.sql("UPDATE work SET lease_until = now() - interval '1 s'").await.unwrap();
+        shop.sql("UPDATE work SET lease_until = now() - interval '1 s'")
+            .await
+            .unwrap();
         timers::rescue(&shop.app).await.unwrap();
     }
     assert_eq!(shop.state(id).await, StateName::Errored);
@@ -278,7 +374,11 @@ async fn work_that_cannot_be_put_together_is_given_up_too_and_keeps_no_other_fro
     shop.run_all().await;
     assert_eq!(shop.state(other).await, StateName::Succeeded);
     assert_eq!(shop.state(id).await, StateName::Errored);
-    assert!(shop.reason(id).await.contains("altered"), "{}", shop.reason(id).await);
+    assert!(
+        shop.reason(id).await.contains("altered"),
+        "{}",
+        shop.reason(id).await
+    );
     shop.check().await;
 }
 
@@ -287,7 +387,9 @@ async fn a_deployment_that_cannot_be_judged_keeps_no_other_from_being_claimed() 
     let shop = Shop::open().await;
     let bad = shop.ready("1.0.0").await;
     shop.sql("UPDATE work SET priority = 5").await.unwrap();
-    shop.sql("UPDATE approvals SET deployment_id = (SELECT id FROM deployments ORDER BY id LIMIT 1)").await.unwrap();
+    shop.sql("UPDATE approvals SET deployment_id = (SELECT id FROM deployments ORDER BY id LIMIT 1)")
+        .await
+        .unwrap();
     shop.service("other").await;
     let name = shop.draft_of("other", "2.0.0").await;
     shop.seal(&name).await;
@@ -309,10 +411,24 @@ async fn a_pause_parks_at_the_next_report_and_a_resume_goes_on() {
     let id = running(&shop, "1.0.0").await;
     let eu = shop.claim_one().await;
     shop.pause(id).await.unwrap();
-    assert!(shop.claim().await.is_empty(), "nothing is claimed while it is paused");
-    assert_eq!(shop.say(&eu, Step::Guard, StepOutcome::Begun).await, Ack::Continue, "what has begun is finished");
-    assert_eq!(shop.say(&eu, Step::Guard, StepOutcome::Done(Value::Null)).await, Ack::Released);
-    assert_eq!(shop.number("SELECT count(*) FROM work WHERE state = 'parked'").await, 2);
+    assert!(
+        shop.claim().await.is_empty(),
+        "nothing is claimed while it is paused"
+    );
+    assert_eq!(
+        shop.say(&eu, Step::Guard, StepOutcome::Begun).await,
+        Ack::Continue,
+        "what has begun is finished"
+    );
+    assert_eq!(
+        shop.say(&eu, Step::Guard, StepOutcome::Done(Value::Null)).await,
+        Ack::Released
+    );
+    assert_eq!(
+        shop.number("SELECT count(*) FROM work WHERE state = 'parked'")
+            .await,
+        2
+    );
     shop.look().await;
     timers::rescue(&shop.app).await.unwrap();
     assert!(shop.claim().await.is_empty());
@@ -332,10 +448,16 @@ async fn a_lease_that_ends_while_paused_is_parked_and_goes_on_after_the_resume()
     let id = running(&shop, "1.0.0").await;
     shop.claim_one().await;
     shop.pause(id).await.unwrap();
-    shop.sql("UPDATE work SET lease_until = now() - interval '1 s'").await.unwrap();
+    shop.sql("UPDATE work SET lease_until = now() - interval '1 s'")
+        .await
+        .unwrap();
     timers::rescue(&shop.app).await.unwrap();
     assert!(shop.claim().await.is_empty());
-    assert_eq!(shop.text("SELECT state FROM work").await, "parked", "it takes no room among what is due");
+    assert_eq!(
+        shop.text("SELECT state FROM work").await,
+        "parked",
+        "it takes no room among what is due"
+    );
     shop.resume(id).await.unwrap();
     shop.run_all().await;
     assert_eq!(shop.state(id).await, StateName::Succeeded);
@@ -354,7 +476,11 @@ async fn a_cancel_stops_at_the_next_report_and_what_was_written_until_then_is_kn
     let mut last: Report = report(Step::Apply(3), StepOutcome::Done(Value::Null));
     last.inventory = Some(inventory());
     assert_eq!(shop.queue.report(&eu, last).await.unwrap(), Ack::Released);
-    assert_eq!(shop.number("SELECT count(*) FROM targets WHERE inventory <> '[]'").await, 1);
+    assert_eq!(
+        shop.number("SELECT count(*) FROM targets WHERE inventory <> '[]'")
+            .await,
+        1
+    );
     assert_eq!(shop.number("SELECT count(*) FROM work").await, 0);
     shop.check().await;
 }
@@ -368,7 +494,12 @@ async fn a_cancelled_deployment_holds_its_environment_until_its_executor_stopped
     let next = running_next(&shop).await;
     shop.look().await;
     assert_eq!(shop.state(next).await, StateName::Pending);
-    shop.sql(&format!("UPDATE work SET lease_until = now() - interval '1 s' WHERE id = '{}'", a.lease.work.uuid())).await.unwrap();
+    shop.sql(&format!(
+        "UPDATE work SET lease_until = now() - interval '1 s' WHERE id = '{}'",
+        a.lease.work.uuid()
+    ))
+    .await
+    .unwrap();
     timers::rescue(&shop.app).await.unwrap();
     shop.look().await;
     assert_eq!(shop.state(next).await, StateName::Queued);
@@ -396,8 +527,15 @@ async fn waking_makes_waiting_work_due_at_once_also_when_it_was_leased_at_that_m
     assert!(shop.claim().await.is_empty(), "a wake counts once");
     shop.queue.wake(&[a.deployment_target]).await.unwrap();
     let a = shop.claim_one().await;
-    let after = StepOutcome::Retry { error: "x".to_owned(), after: SignedDuration::from_hours(1), free: false };
+    let after = StepOutcome::Retry {
+        error: "x".to_owned(),
+        after: SignedDuration::from_hours(1),
+        free: false,
+    };
     shop.say(&a, Step::AwaitHealth, after).await;
     shop.queue.wake(&[a.deployment_target]).await.unwrap();
-    assert!(shop.claim().await.is_empty(), "waking does not shorten a back-off");
+    assert!(
+        shop.claim().await.is_empty(),
+        "waking does not shorten a back-off"
+    );
 }

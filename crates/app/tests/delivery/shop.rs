@@ -67,7 +67,10 @@ impl Default for Setup {
         Self {
             clusters: &["eu", "us"],
             production: SettingsInput {
-                approvals: Some(Some(ApprovalInput { count: 1, role: "authority".to_owned() })),
+                approvals: Some(Some(ApprovalInput {
+                    count: 1,
+                    role: "authority".to_owned(),
+                })),
                 waves: Some(vec![wave("eu"), wave("us")]),
                 ..SettingsInput::default()
             },
@@ -91,10 +94,18 @@ impl Shop {
     pub(crate) async fn with(setup: Setup) -> Self {
         let db = TestDb::create().await;
         let key = SecretKey::parse("secret_key", SECRET_KEY).unwrap();
-        let app = App::new(db.database.clone(), Config::new(Vec::new(), key), Arc::new(Clusters::default())).unwrap();
+        let app = App::new(
+            db.database.clone(),
+            Config::new(Vec::new(), key),
+            Arc::new(Clusters::default()),
+        )
+        .unwrap();
         let queue = Queue::new(app.clone(), db.database.clone());
         let shop = Self { app, queue, _db: db };
-        sqlx::raw_sql(WITNESSES).execute(shop.app.database().pool()).await.unwrap();
+        sqlx::raw_sql(WITNESSES)
+            .execute(shop.app.database().pool())
+            .await
+            .unwrap();
         let root = shop.person("root", &[Role::Admin]).await;
         let eve = shop.person("eve", &[Role::Engineer]).await;
         for (name, role) in [
@@ -106,13 +117,26 @@ impl Shop {
         ] {
             shop.person(name, &[role]).await;
         }
-        shop.act(async |tx| teams::create(tx, &root, teams::Create { name: "shop".to_owned() }).await).await.unwrap();
+        shop.act(async |tx| {
+            teams::create(
+                tx,
+                &root,
+                teams::Create {
+                    name: "shop".to_owned(),
+                },
+            )
+            .await
+        })
+        .await
+        .unwrap();
         let mut all: Vec<&str> = setup.clusters.to_vec();
         all.push("stage");
         for name in all {
             let region = name.split('-').next().unwrap().to_owned();
             let cluster = json_cluster(name, region);
-            shop.act(async |tx| clusters::create(tx, &shop.app, &root, cluster.clone()).await).await.unwrap();
+            shop.act(async |tx| clusters::create(tx, &shop.app, &root, cluster.clone()).await)
+                .await
+                .unwrap();
         }
         let staging = environments::Create {
             name: "staging".to_owned(),
@@ -129,19 +153,33 @@ impl Shop {
             settings: setup.production,
         };
         for environment in [staging, production] {
-            shop.act(async |tx| environments::create(tx, &root, environment.clone()).await).await.unwrap();
+            shop.act(async |tx| environments::create(tx, &root, environment.clone()).await)
+                .await
+                .unwrap();
         }
         shop.service("storefront").await;
-        let part = components::Create { name: "web".to_owned(), team: "shop".to_owned(), ..Default::default() };
-        shop.act(async |tx| components::create(tx, &eve, part.clone()).await).await.unwrap();
+        let part = components::Create {
+            name: "web".to_owned(),
+            team: "shop".to_owned(),
+            ..Default::default()
+        };
+        shop.act(async |tx| components::create(tx, &eve, part.clone()).await)
+            .await
+            .unwrap();
         shop
     }
 
     pub(crate) async fn service(&self, name: &str) {
         let eve = self.who("eve").await;
-        let service =
-            services::Create { name: name.to_owned(), team: "shop".to_owned(), criticality: None, description: None };
-        self.act(async |tx| services::create(tx, &eve, service).await).await.unwrap();
+        let service = services::Create {
+            name: name.to_owned(),
+            team: "shop".to_owned(),
+            criticality: None,
+            description: None,
+        };
+        self.act(async |tx| services::create(tx, &eve, service).await)
+            .await
+            .unwrap();
     }
 
     /// One use-case in one transaction: committed when it succeeds.
@@ -154,27 +192,43 @@ impl Shop {
 
     /// Raw SQL, below the application.
     pub(crate) async fn sql(&self, sql: &str) -> Result<u64, sqlx::Error> {
-        let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(self.app.database().pool()).await?;
+        let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
+            .execute(self.app.database().pool())
+            .await?;
         Ok(done.rows_affected())
     }
 
     pub(crate) async fn number(&self, sql: &str) -> i64 {
-        sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(self.app.database().pool()).await.unwrap()
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned()))
+            .fetch_one(self.app.database().pool())
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn text(&self, sql: &str) -> String {
-        sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(self.app.database().pool()).await.unwrap()
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned()))
+            .fetch_one(self.app.database().pool())
+            .await
+            .unwrap()
     }
 
     /// Somebody with these roles on everything.
     pub(crate) async fn person(&self, subject: &str, roles: &[Role]) -> Actor {
         let mut tx = self.app.begin().await.unwrap();
-        let (principal, _) =
-            principals::ensure(&mut tx, ISSUER, subject, PrincipalKind::Human, subject).await.unwrap();
+        let (principal, _) = principals::ensure(&mut tx, ISSUER, subject, PrincipalKind::Human, subject)
+            .await
+            .unwrap();
         for role in roles {
-            role_bindings::insert(&mut tx, principal.id, Grant { role: *role, scope: Scope::Everything })
-                .await
-                .unwrap();
+            role_bindings::insert(
+                &mut tx,
+                principal.id,
+                Grant {
+                    role: *role,
+                    scope: Scope::Everything,
+                },
+            )
+            .await
+            .unwrap();
         }
         tx.commit().await.unwrap();
         self.who(subject).await
@@ -202,7 +256,8 @@ impl Shop {
             manifests: manifests.to_owned(),
             ..Default::default()
         };
-        self.act(async |tx| components::create_version(tx, &self.app, &eve, "web", input).await).await?;
+        self.act(async |tx| components::create_version(tx, &self.app, &eve, "web", input).await)
+            .await?;
         Ok(())
     }
 
@@ -214,7 +269,9 @@ impl Shop {
     pub(crate) async fn draft_of(&self, service: &str, version: &str) -> String {
         self.version_of(version, &manifests(version)).await.unwrap();
         let ana = self.who("ana").await;
-        self.act(async |tx| releases::compose(tx, &ana, compose(service, version)).await).await.unwrap();
+        self.act(async |tx| releases::compose(tx, &ana, compose(service, version)).await)
+            .await
+            .unwrap();
         format!("{service}@{version}")
     }
 
@@ -227,13 +284,22 @@ impl Shop {
 
     pub(crate) async fn seal(&self, name: &str) {
         let ana = self.who("ana").await;
-        self.act(async |tx| releases::seal(tx, &ana, name).await).await.unwrap();
+        self.act(async |tx| releases::seal(tx, &ana, name).await)
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn digest(&self, release: &str) -> Digest {
         let ana = self.who("ana").await;
         let mut tx = self.app.begin().await.unwrap();
-        releases::get(&mut tx, &ana, release).await.unwrap().release.state.seal().unwrap().digest
+        releases::get(&mut tx, &ana, release)
+            .await
+            .unwrap()
+            .release
+            .state
+            .seal()
+            .unwrap()
+            .digest
     }
 
     /// Asks for a deployment, as `otto`.
@@ -244,7 +310,9 @@ impl Shop {
             environment: environment.to_owned(),
             ..Default::default()
         };
-        let view = self.act(async |tx| deployments::create(&self.app, tx, &otto, input).await).await?;
+        let view = self
+            .act(async |tx| deployments::create(&self.app, tx, &otto, input).await)
+            .await?;
         Ok(view.row.deployment.id)
     }
 
@@ -285,12 +353,24 @@ impl Shop {
     }
 
     pub(crate) async fn reason(&self, id: DeploymentId) -> String {
-        self.view(id).await.row.deployment.state.reason().unwrap_or_default().to_owned()
+        self.view(id)
+            .await
+            .row
+            .deployment
+            .state
+            .reason()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     pub(crate) async fn target(&self, id: DeploymentId, cluster: &str) -> TargetState {
         let view = self.view(id).await;
-        view.targets.iter().find(|t| t.target.cluster_name.as_str() == cluster).unwrap().target.state
+        view.targets
+            .iter()
+            .find(|t| t.target.cluster_name.as_str() == cluster)
+            .unwrap()
+            .target
+            .state
     }
 
     /// The rollback that undoes a deployment.
@@ -320,8 +400,13 @@ impl Shop {
         let view = self.view(id).await;
         let approval = view.approval.expect("a request for approval").to_string();
         let digest = digest.or(view.row.deployment.release_digest).unwrap();
-        let input = Decide { answer, digest, comment: None };
-        self.act(async |tx| approvals::decide(tx, actor, &approval, input).await).await
+        let input = Decide {
+            answer,
+            digest,
+            comment: None,
+        };
+        self.act(async |tx| approvals::decide(tx, actor, &approval, input).await)
+            .await
     }
 
     /// Approves, as `ada`.
@@ -332,28 +417,38 @@ impl Shop {
 
     pub(crate) async fn cancel(&self, id: DeploymentId) -> Result<(), Error> {
         let otto = self.who("otto").await;
-        self.act(async |tx| deployments::cancel(tx, &otto, &id.to_string(), None).await).await.map(drop)
+        self.act(async |tx| deployments::cancel(tx, &otto, &id.to_string(), None).await)
+            .await
+            .map(drop)
     }
 
     pub(crate) async fn pause(&self, id: DeploymentId) -> Result<(), Error> {
         let otto = self.who("otto").await;
-        self.act(async |tx| deployments::pause(tx, &otto, &id.to_string(), None).await).await.map(drop)
+        self.act(async |tx| deployments::pause(tx, &otto, &id.to_string(), None).await)
+            .await
+            .map(drop)
     }
 
     pub(crate) async fn resume(&self, id: DeploymentId) -> Result<(), Error> {
         let otto = self.who("otto").await;
-        self.act(async |tx| deployments::resume(tx, &otto, &id.to_string()).await).await.map(drop)
+        self.act(async |tx| deployments::resume(tx, &otto, &id.to_string()).await)
+            .await
+            .map(drop)
     }
 
     pub(crate) async fn roll_back(&self, id: DeploymentId) -> Result<DeploymentId, Error> {
         let otto = self.who("otto").await;
-        let view = self.act(async |tx| deployments::rollback(tx, &otto, &id.to_string(), None).await).await?;
+        let view = self
+            .act(async |tx| deployments::rollback(tx, &otto, &id.to_string(), None).await)
+            .await?;
         Ok(view.row.deployment.id)
     }
 
     pub(crate) async fn retry(&self, id: DeploymentId) -> Result<DeploymentId, Error> {
         let otto = self.who("otto").await;
-        let view = self.act(async |tx| deployments::retry(&self.app, tx, &otto, &id.to_string(), None).await).await?;
+        let view = self
+            .act(async |tx| deployments::retry(&self.app, tx, &otto, &id.to_string(), None).await)
+            .await?;
         Ok(view.row.deployment.id)
     }
 
@@ -393,7 +488,10 @@ impl Shop {
     /// Takes the guard, so that the target counts as touched.
     pub(crate) async fn touch(&self, a: &Assignment) {
         assert_eq!(self.say(a, Step::Guard, StepOutcome::Begun).await, Ack::Continue);
-        assert_eq!(self.say(a, Step::Guard, StepOutcome::Done(Value::Null)).await, Ack::Continue);
+        assert_eq!(
+            self.say(a, Step::Guard, StepOutcome::Done(Value::Null)).await,
+            Ack::Continue
+        );
     }
 
     pub(crate) async fn succeed(&self, a: &Assignment) -> Ack {
@@ -403,7 +501,14 @@ impl Shop {
 
     pub(crate) async fn fail(&self, a: &Assignment, reason: &str) -> Ack {
         self.touch(a).await;
-        self.say(a, Step::AwaitHealth, StepOutcome::Failed { reason: reason.to_owned() }).await
+        self.say(
+            a,
+            Step::AwaitHealth,
+            StepOutcome::Failed {
+                reason: reason.to_owned(),
+            },
+        )
+        .await
     }
 
     /// Claims and succeeds until nothing is due.
@@ -424,12 +529,25 @@ impl Shop {
     pub(crate) async fn check(&self) {
         let pool = self.app.database().pool();
         let mut moves: Vec<(String, String, String, String)> =
-            sqlx::query_as("SELECT id::text, old, new, tx FROM witness_moves").fetch_all(pool).await.unwrap();
+            sqlx::query_as("SELECT id::text, old, new, tx FROM witness_moves")
+                .fetch_all(pool)
+                .await
+                .unwrap();
         let entries: Vec<(String, String, String, String)> =
-            sqlx::query_as("SELECT subject, old, new, tx FROM witness_entries").fetch_all(pool).await.unwrap();
+            sqlx::query_as("SELECT subject, old, new, tx FROM witness_entries")
+                .fetch_all(pool)
+                .await
+                .unwrap();
         let mut entries: Vec<_> = entries
             .into_iter()
-            .map(|(subject, old, new, tx)| (subject.parse::<DeploymentId>().unwrap().uuid().to_string(), old, new, tx))
+            .map(|(subject, old, new, tx)| {
+                (
+                    subject.parse::<DeploymentId>().unwrap().uuid().to_string(),
+                    old,
+                    new,
+                    tx,
+                )
+            })
             .collect();
         moves.sort();
         entries.sort();
@@ -437,12 +555,19 @@ impl Shop {
         while timers::chain(&self.app).await.unwrap() > 0 {}
         let mut verifier = Verifier::default();
         let mut tx = self.app.begin().await.unwrap();
-        for (entry, digest) in slipway_store::audit::after(&mut tx, 0, &Default::default(), 1_000_000).await.unwrap() {
+        for (entry, digest) in slipway_store::audit::after(&mut tx, 0, &Default::default(), 1_000_000)
+            .await
+            .unwrap()
+        {
             verifier.check(&entry, digest).unwrap();
         }
         drop(tx);
-        assert_eq!(verifier.head().0, self.number("SELECT count(*) FROM audit_entries").await);
-        let terminal = "('succeeded','rolled_back','failed','errored','cancelled','rejected','expired','superseded')";
+        assert_eq!(
+            verifier.head().0,
+            self.number("SELECT count(*) FROM audit_entries").await
+        );
+        let terminal =
+            "('succeeded','rolled_back','failed','errored','cancelled','rejected','expired','superseded')";
         for (what, sql) in [
             ("an ended deployment keeps work that nobody acts on", format!("SELECT count(*) FROM work w JOIN deployments d \
                 ON d.id = w.deployment_id WHERE w.state <> 'leased' AND d.state IN {terminal}")),
@@ -489,14 +614,23 @@ pub(crate) fn compose(service: &str, version: &str) -> releases::Compose {
     releases::Compose {
         service: service.to_owned(),
         version: version.to_owned(),
-        components: vec![releases::ComponentChoice { name: "web".to_owned(), version: version.to_owned() }],
+        components: vec![releases::ComponentChoice {
+            name: "web".to_owned(),
+            version: version.to_owned(),
+        }],
         notes: String::new(),
         config: Vec::new(),
     }
 }
 
 pub(crate) fn report(step: Step, outcome: StepOutcome) -> Report {
-    Report { step: StepKey::from(step), outcome, notes: Vec::new(), inventory: None, readiness: None }
+    Report {
+        step: StepKey::from(step),
+        outcome,
+        notes: Vec::new(),
+        inventory: None,
+        readiness: None,
+    }
 }
 
 /// The slug of a refusal.

@@ -1,23 +1,17 @@
 //! API tokens: what they may, how long they live, and that their secrets are nowhere.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use crate::claims::refused;
+use crate::support::{Everything, actor, authenticate, faults};
 use secrecy::ExposeSecret as _;
-use serde::{Serialize, ser::SerializeMap as _};
-use serde_json::{Value, json};
 use slipway_app::{
-    App, Config, Error, IssuerConfig, KeySource, PemKey, SecretKey, Unauthenticated,
+    Error,
     identity::{
-        self,
         role_bindings::{self, Create as Grant},
         tokens::{self, Create as NewToken},
     },
 };
-use slipway_domain::identity::{Actor, Permission, Place, PrincipalKind, Role};
-use slipway_testkit::{AUDIENCE, Clusters, ISSUER, Issuer, TestApp, TestDb};
-use std::sync::Arc;
-use crate::claims::{refused, spoiled};
-use crate::support::{Everything, actor, authenticate, faults};
+use slipway_domain::identity::{Actor, Permission, Place};
+use slipway_testkit::TestApp;
 
 #[tokio::test]
 async fn attack_4_whoever_loses_a_role_or_a_token_has_lost_it_for_the_next_request() {

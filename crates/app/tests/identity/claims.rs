@@ -1,22 +1,13 @@
 //! Tokens for others, of other times, of nobody.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use secrecy::ExposeSecret as _;
-use serde::{Serialize, ser::SerializeMap as _};
+use crate::support::{Everything, actor, authenticate};
 use serde_json::{Value, json};
 use slipway_app::{
-    App, Config, Error, IssuerConfig, KeySource, PemKey, SecretKey, Unauthenticated,
-    identity::{
-        self,
-        role_bindings::{self, Create as Grant},
-        tokens::{self, Create as NewToken},
-    },
+    App, Error, Unauthenticated,
+    identity::{self},
 };
-use slipway_domain::identity::{Actor, Permission, Place, PrincipalKind, Role};
-use slipway_testkit::{AUDIENCE, Clusters, ISSUER, Issuer, TestApp, TestDb};
-use std::sync::Arc;
-use crate::support::{Everything, actor, authenticate, faults};
+use slipway_domain::identity::{Permission, PrincipalKind, Role};
+use slipway_testkit::{AUDIENCE, Issuer, TestApp};
 
 /// Why a token is refused; it must be.
 pub(crate) async fn refused(app: &App, token: &str) -> String {

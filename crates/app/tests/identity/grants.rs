@@ -1,23 +1,13 @@
 //! Granting roles, and what nobody grants.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use secrecy::ExposeSecret as _;
-use serde::{Serialize, ser::SerializeMap as _};
-use serde_json::{Value, json};
-use slipway_app::{
-    App, Config, Error, IssuerConfig, KeySource, PemKey, SecretKey, Unauthenticated,
-    identity::{
-        self,
-        role_bindings::{self, Create as Grant},
-        tokens::{self, Create as NewToken},
-    },
-};
-use slipway_domain::identity::{Actor, Permission, Place, PrincipalKind, Role};
-use slipway_testkit::{AUDIENCE, Clusters, ISSUER, Issuer, TestApp, TestDb};
-use std::sync::Arc;
 use crate::api_tokens::mint;
-use crate::support::{Everything, actor, authenticate, faults};
+use crate::support::{actor, authenticate, faults};
+use slipway_app::{
+    Error,
+    identity::role_bindings::{self, Create as Grant},
+};
+use slipway_domain::identity::Role;
+use slipway_testkit::TestApp;
 
 #[tokio::test]
 async fn only_who_manages_identities_grants_roles() {

@@ -1,23 +1,15 @@
 //! Tokens that nobody signed, or somebody else did.
 
+use crate::claims::{refused, spoiled};
+use crate::support::authenticate;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use secrecy::ExposeSecret as _;
 use serde::{Serialize, ser::SerializeMap as _};
 use serde_json::{Value, json};
-use slipway_app::{
-    App, Config, Error, IssuerConfig, KeySource, PemKey, SecretKey, Unauthenticated,
-    identity::{
-        self,
-        role_bindings::{self, Create as Grant},
-        tokens::{self, Create as NewToken},
-    },
-};
-use slipway_domain::identity::{Actor, Permission, Place, PrincipalKind, Role};
+use slipway_app::{App, Config, IssuerConfig, KeySource, PemKey, SecretKey};
+use slipway_domain::identity::PrincipalKind;
 use slipway_testkit::{AUDIENCE, Clusters, ISSUER, Issuer, TestApp, TestDb};
 use std::sync::Arc;
-use crate::claims::{refused, spoiled};
-use crate::support::{Everything, actor, authenticate, faults};
 
 /// The public key of the tests' issuer, as anybody may know it.
 fn public_pem(app: &TestApp) -> String {
@@ -200,4 +192,37 @@ async fn attack_2_keys_that_a_token_brings_itself_are_not_looked_at() {
     header.kid = Some("test-1".to_owned());
     let token = jsonwebtoken::encode(&header, &Issuer::claims("root", 3600), &key).unwrap();
     assert!(refused(&app.app, &token).await.contains("signature"));
+}
+
+#[tokio::test]
+async fn an_issuers_keys_may_come_in_a_jwks_file_and_are_told_apart_by_their_id() {
+    let db = TestDb::create().await;
+    let own = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let key = EncodingKey::from_ec_pem(own.serialize_pem().as_bytes()).unwrap();
+    let mut jwk = jsonwebtoken::jwk::Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap();
+    jwk.common.key_id = Some("one".to_owned());
+    let file = std::env::temp_dir().join(format!(
+        "slipway-jwks-{}.json",
+        slipway_domain::ids::TokenId::new()
+    ));
+    std::fs::write(&file, json!({"keys": [jwk]}).to_string()).unwrap();
+    let issuer = IssuerConfig {
+        keys: KeySource::JwksFile(file.clone()),
+        ..Issuer::generate().config()
+    };
+    let secret_key = SecretKey::parse("secret_key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
+    let config = Config::new(vec![issuer], secret_key);
+    let app = App::new(db.database.clone(), config, Arc::new(Clusters::default())).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let sign = |kid: Option<&str>| {
+        let mut header = Header::new(Algorithm::ES256);
+        header.kid = kid.map(str::to_owned);
+        jsonwebtoken::encode(&header, &spoiled(|_| {}), &key).unwrap()
+    };
+    assert!(authenticate(&app, &sign(Some("one"))).await.is_ok());
+    assert!(
+        authenticate(&app, &sign(None)).await.is_ok(),
+        "a token need not say which key"
+    );
+    assert!(refused(&app, &sign(Some("two"))).await.contains("signature"));
 }

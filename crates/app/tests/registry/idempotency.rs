@@ -1,24 +1,9 @@
 //! Requests under a key.
 
-use secrecy::{ExposeSecret as _, SecretString};
-use slipway_app::{
-    App, Config, Error, SecretKey, Tx,
-    clusters::{self, CredentialInput},
-    components::{self, CreateVersion, ImagePinInput, RequirementInput},
-    environments::{self, ApprovalInput, SettingsInput, WaveInput},
-    idempotency::{self, Answer, Begin},
-    services, targets, teams,
-};
-use slipway_domain::{
-    component::VersionState,
-    identity::{Actor, Grant, PrincipalKind, Rights, Role, Scope},
-    ports::ClusterFault,
-    registry::{Credential, Labels},
-};
-use slipway_testkit::{Clusters, ISSUER, TestApp};
-use std::sync::Arc;
-use crate::setup::{SECRET, admin, cluster, engineer, environment, member, service, team};
-use crate::support::{Everything, actor, authenticate, faults};
+use crate::setup::engineer;
+use crate::support::actor;
+use slipway_app::idempotency::{self, Answer, Begin};
+use slipway_testkit::TestApp;
 
 /// Waits until something holds; fails after ten seconds.
 async fn until<F: Future<Output = bool>>(holds: impl Fn() -> F) {

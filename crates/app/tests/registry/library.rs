@@ -1,24 +1,13 @@
 //! Components and their versions.
 
-use secrecy::{ExposeSecret as _, SecretString};
+use crate::setup::{admin, engineer, team};
+use crate::support::{Everything, faults};
 use slipway_app::{
-    App, Config, Error, SecretKey, Tx,
-    clusters::{self, CredentialInput},
+    Error, Tx,
     components::{self, CreateVersion, ImagePinInput, RequirementInput},
-    environments::{self, ApprovalInput, SettingsInput, WaveInput},
-    idempotency::{self, Answer, Begin},
-    services, targets, teams,
 };
-use slipway_domain::{
-    component::VersionState,
-    identity::{Actor, Grant, PrincipalKind, Rights, Role, Scope},
-    ports::ClusterFault,
-    registry::{Credential, Labels},
-};
-use slipway_testkit::{Clusters, ISSUER, TestApp};
-use std::sync::Arc;
-use crate::setup::{SECRET, admin, cluster, engineer, environment, member, service, team};
-use crate::support::{Everything, actor, authenticate, faults};
+use slipway_domain::{component::VersionState, identity::Actor};
+use slipway_testkit::TestApp;
 
 const MANIFESTS: &str = "{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {colour: blue}}";
 

@@ -1,24 +1,18 @@
 //! Teams, services and targets: whose they are.
 
-use secrecy::{ExposeSecret as _, SecretString};
+use crate::setup::{admin, cluster, environment, member, service, team};
+use crate::support::{Everything, faults};
 use slipway_app::{
-    App, Config, Error, SecretKey, Tx,
-    clusters::{self, CredentialInput},
-    components::{self, CreateVersion, ImagePinInput, RequirementInput},
-    environments::{self, ApprovalInput, SettingsInput, WaveInput},
-    idempotency::{self, Answer, Begin},
+    Error,
+    clusters::{self},
+    environments::{self},
     services, targets, teams,
 };
 use slipway_domain::{
-    component::VersionState,
-    identity::{Actor, Grant, PrincipalKind, Rights, Role, Scope},
-    ports::ClusterFault,
-    registry::{Credential, Labels},
+    identity::{Role, Scope},
+    registry::Labels,
 };
-use slipway_testkit::{Clusters, ISSUER, TestApp};
-use std::sync::Arc;
-use crate::setup::{SECRET, admin, cluster, engineer, environment, member, service, team};
-use crate::support::{Everything, actor, authenticate, faults};
+use slipway_testkit::TestApp;
 
 #[tokio::test]
 async fn what_a_team_owns_is_not_there_for_others() {

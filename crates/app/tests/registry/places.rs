@@ -1,24 +1,20 @@
 //! Clusters and environments.
 
+use crate::setup::{SECRET, admin, cluster, engineer, environment};
+use crate::support::{Everything, faults};
 use secrecy::{ExposeSecret as _, SecretString};
 use slipway_app::{
-    App, Config, Error, SecretKey, Tx,
+    App, Config, Error, SecretKey,
     clusters::{self, CredentialInput},
-    components::{self, CreateVersion, ImagePinInput, RequirementInput},
     environments::{self, ApprovalInput, SettingsInput, WaveInput},
-    idempotency::{self, Answer, Begin},
-    services, targets, teams,
 };
 use slipway_domain::{
-    component::VersionState,
-    identity::{Actor, Grant, PrincipalKind, Rights, Role, Scope},
+    identity::{Actor, Grant, Rights, Role, Scope},
     ports::ClusterFault,
-    registry::{Credential, Labels},
+    registry::Credential,
 };
-use slipway_testkit::{Clusters, ISSUER, TestApp};
+use slipway_testkit::{Clusters, TestApp};
 use std::sync::Arc;
-use crate::setup::{SECRET, admin, cluster, engineer, environment, member, service, team};
-use crate::support::{Everything, actor, authenticate, faults};
 
 #[tokio::test]
 async fn a_clusters_credential_goes_in_and_never_comes_out() {

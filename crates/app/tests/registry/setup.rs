@@ -1,23 +1,18 @@
 //! What these tests set up.
 
-use secrecy::{ExposeSecret as _, SecretString};
+use crate::support::{actor, authenticate};
+use secrecy::SecretString;
 use slipway_app::{
-    App, Config, Error, SecretKey, Tx,
+    Tx,
     clusters::{self, CredentialInput},
-    components::{self, CreateVersion, ImagePinInput, RequirementInput},
-    environments::{self, ApprovalInput, SettingsInput, WaveInput},
-    idempotency::{self, Answer, Begin},
-    services, targets, teams,
+    environments::{self},
+    services, teams,
 };
 use slipway_domain::{
-    component::VersionState,
-    identity::{Actor, Grant, PrincipalKind, Rights, Role, Scope},
-    ports::ClusterFault,
-    registry::{Credential, Labels},
+    identity::{Actor, Grant, PrincipalKind, Role, Scope},
+    registry::Labels,
 };
-use slipway_testkit::{Clusters, ISSUER, TestApp};
-use std::sync::Arc;
-use crate::support::{Everything, actor, authenticate, faults};
+use slipway_testkit::{ISSUER, TestApp};
 
 pub(crate) const SECRET: &str = "cluster-s3cret-token";
 

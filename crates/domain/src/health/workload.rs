@@ -79,7 +79,11 @@ fn deployment_missing(object: &Value) -> Option<String> {
         return Some(format!("{updated} of {wanted} pods are updated"));
     }
     if replicas > wanted {
-        return Some(format!("{} old pods have yet to end", replicas - wanted));
+        let old = replicas - wanted;
+        return Some(match old {
+            1 => "1 old pod has yet to end".to_owned(),
+            _ => format!("{old} old pods have yet to end"),
+        });
     }
     if ready < wanted {
         return Some(format!("{ready} of {wanted} pods are ready"));

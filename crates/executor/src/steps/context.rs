@@ -144,7 +144,9 @@ impl<'a> Context<'a> {
             return;
         }
         let reason_before = before.and_then(|b| b.reason);
-        if reason_before != readiness.reason {
+        // A hook that is over leaves nothing to wait for, and nothing to be ready yet: no news.
+        let news = readiness.reason.is_some() || readiness.total > 0;
+        if reason_before != readiness.reason && news {
             let message = match &readiness.reason {
                 Some(reason) => reason.clone(),
                 None => format!("{} of {} ready", readiness.ready, readiness.total),

@@ -48,6 +48,28 @@ impl Database {
             .unwrap_or_else(|e| panic!("{sql}: {e}"))
     }
 
+    /// The tables that hold a secret in a form that could be read.
+    pub(crate) async fn tables_with(&self, secret: &str) -> Vec<String> {
+        let mut connection = self.connect().await;
+        let mut holding = Vec::new();
+        for table in tables(&mut connection).await {
+            // Binary columns are written as hexadecimal.
+            let sql = format!(
+                "SELECT count(*) FROM {table} t WHERE position($1 in t::text) > 0 \
+                 OR position(encode(convert_to($1, 'UTF8'), 'hex') in t::text) > 0"
+            );
+            let found: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+                .bind(secret)
+                .fetch_one(&mut connection)
+                .await
+                .expect("a table");
+            if found > 0 {
+                holding.push(table);
+            }
+        }
+        holding
+    }
+
     /// Everything in it, once the sequencer has numbered what was written.
     pub(crate) async fn contents(&self) -> Contents {
         let mut connection = self.connect().await;
@@ -55,15 +77,8 @@ impl Database {
             + (SELECT count(*) FROM audit_entries WHERE seq IS NULL)";
         let numbered = async || self.number(unnumbered).await == 0;
         within(Duration::from_secs(10), "everything is numbered", numbered).await;
-        let tables: Vec<String> = sqlx::query_scalar(
-            "SELECT table_name::text FROM information_schema.tables \
-             WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1",
-        )
-        .fetch_all(&mut connection)
-        .await
-        .expect("the tables");
         let mut contents = Contents::new();
-        for table in tables {
+        for table in tables(&mut connection).await {
             let sql = format!(
                 "SELECT count(*), md5(coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '')) FROM {table} t"
             );
@@ -76,6 +91,16 @@ impl Database {
         assert!(contents["_sqlx_migrations"].0 > 0, "{contents:?}");
         contents
     }
+}
+
+async fn tables(connection: &mut PgConnection) -> Vec<String> {
+    sqlx::query_scalar(
+        "SELECT table_name::text FROM information_schema.tables \
+         WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1",
+    )
+    .fetch_all(connection)
+    .await
+    .expect("the tables")
 }
 
 async fn run(url: &str, sql: &str) -> Result<(), sqlx::Error> {
@@ -102,7 +127,10 @@ impl Drop for Database {
         })
         .join();
         if !matches!(dropped, Ok(Ok(()))) {
-            eprintln!("the test's database {} could not be dropped: {dropped:?}", self.name);
+            eprintln!(
+                "the test's database {} could not be dropped: {dropped:?}",
+                self.name
+            );
         }
     }
 }

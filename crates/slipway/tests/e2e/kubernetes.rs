@@ -48,6 +48,19 @@ impl Namespace {
         }
     }
 
+    /// The minor version of the cluster's API server.
+    pub(crate) async fn minor_version(&self) -> u32 {
+        let version = self
+            .send("GET", "/version", &Value::Null)
+            .await
+            .expect("a version");
+        let minor = version["minor"]
+            .as_str()
+            .expect("a version")
+            .trim_end_matches('+');
+        minor.parse().expect("a version")
+    }
+
     /// Whether it is there.
     pub(crate) async fn exists(&self) -> bool {
         let path = format!("/api/v1/namespaces/{}", self.name);
@@ -133,7 +146,9 @@ pub(crate) fn content(object: &Value) -> Value {
 /// Whether a Deployment is available, in the words of its own status.
 pub(crate) fn is_available(deployment: &Value) -> bool {
     let conditions = deployment["status"]["conditions"].as_array();
-    conditions.is_some_and(|all| all.iter().any(|c| c["type"] == "Available" && c["status"] == "True"))
-        && deployment["status"]["observedGeneration"] == deployment["metadata"]["generation"]
+    conditions.is_some_and(|all| {
+        all.iter()
+            .any(|c| c["type"] == "Available" && c["status"] == "True")
+    }) && deployment["status"]["observedGeneration"] == deployment["metadata"]["generation"]
         && deployment["status"]["updatedReplicas"] == deployment["spec"]["replicas"]
 }

@@ -146,13 +146,7 @@ impl Reply {
 
     #[track_caller]
     fn check(&self, status: u16) {
-        assert_eq!(
-            self.status.as_u16(),
-            status,
-            "{}: {:#}",
-            self.request,
-            self.body
-        );
+        assert_eq!(self.status.as_u16(), status, "{}: {:#}", self.request, self.body);
     }
 }
 

@@ -72,7 +72,11 @@ impl Server {
         let file = dir.join(format!("{name}.toml"));
         fs::write(&file, config).expect("a configuration");
         let log = dir.join(format!("{name}.log"));
-        let output = File::options().create(true).append(true).open(&log).expect("a log");
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("a log");
         let child = Command::new(SLIPWAY)
             .args(["serve", "--migrate", "--roles", roles, "--config"])
             .arg(&file)
@@ -112,7 +116,11 @@ impl Server {
             if answers {
                 return true;
             }
-            assert!(began.elapsed() < Duration::from_secs(30), "not ready: {}", self.log());
+            assert!(
+                began.elapsed() < Duration::from_secs(30),
+                "not ready: {}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

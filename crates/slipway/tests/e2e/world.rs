@@ -107,10 +107,21 @@ impl World {
             dir,
             database,
         };
-        for person in [&world.ana, &world.otto, &world.ada, &world.abe, &world.vera, &world.iris] {
+        for person in [
+            &world.ana,
+            &world.otto,
+            &world.ada,
+            &world.abe,
+            &world.vera,
+            &world.iris,
+        ] {
             person.get("/v1/me").await.expect(200);
         }
-        world.admin.post("/v1/teams", json!({"name": "shop"})).await.expect(201);
+        world
+            .admin
+            .post("/v1/teams", json!({"name": "shop"}))
+            .await
+            .expect(201);
         let service = json!({"name": world.service, "team": "shop", "criticality": "high"});
         world.ana.post("/v1/services", service).await.expect(201);
         let component = json!({"name": world.service, "team": "shop"});
@@ -130,7 +141,8 @@ impl World {
 
     /// Makes an environment.
     pub(crate) async fn environment(&mut self, name: &str, clusters: &[&str], settings: Value) {
-        let environment = json!({"name": name, "tier": "staging", "clusters": clusters, "settings": settings});
+        let environment =
+            json!({"name": name, "tier": "staging", "clusters": clusters, "settings": settings});
         self.admin.post("/v1/environments", environment).await.expect(201);
     }
 
@@ -178,7 +190,11 @@ impl World {
     }
 
     pub(crate) async fn seal(&self, version: &str) -> String {
-        let sealed = self.ana.act(&self.release_path(version, "/seal")).await.expect(200);
+        let sealed = self
+            .ana
+            .act(&self.release_path(version, "/seal"))
+            .await
+            .expect(200);
         text(&sealed["digest"])
     }
 
@@ -247,7 +263,11 @@ impl World {
     pub(crate) async fn changes_nothing(&self, request: impl Future<Output = Reply>) -> Reply {
         let before = self.database.contents().await;
         let reply = request.await;
-        assert_eq!(self.database.contents().await, before, "{reply:#?} changed something");
+        assert_eq!(
+            self.database.contents().await,
+            before,
+            "{reply:#?} changed something"
+        );
         reply
     }
 

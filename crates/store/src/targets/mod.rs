@@ -1,13 +1,11 @@
 //! Targets: where one service lands in one environment, and what Slipway put there.
 
-use crate::{Before, Cols, Error, Tx, events::seen_by, row::exactly_one};
+use crate::{Cols, Error, Tx, row::exactly_one};
 use slipway_domain::{
-    Name,
-    identity::Visible,
-    ids::{ClusterId, DeploymentId, EnvironmentId, ServiceId, TargetId, TeamId},
-    registry::{Cluster, Environment, Inventory, Labels, Service, Target, TargetNow},
+    ids::{EnvironmentId, ServiceId, TargetId},
+    registry::{Cluster, Environment, Inventory, Service, Target, TargetNow},
 };
-use sqlx::{QueryBuilder, postgres::PgRow, types::Json};
+use sqlx::{postgres::PgRow, types::Json};
 
 mod declared;
 mod list;

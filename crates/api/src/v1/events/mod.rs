@@ -1,6 +1,7 @@
 //! `/v1/events`: what happens, as it happens (server-sent events).
 
 mod hub;
+mod recheck;
 mod stream;
 
 use super::resolve;
@@ -27,6 +28,7 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) use hub::Hub;
+pub(crate) use recheck::Rechecks;
 
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(watch))
@@ -99,6 +101,7 @@ async fn watch(
         app: state.app.clone(),
         config: Arc::clone(&state.config),
         shutdown: state.shutdown.clone(),
+        rechecks: state.rechecks.clone(),
         bearer,
         request: request_info(&context),
         actor,

@@ -1,11 +1,11 @@
 //! One watcher: first what it missed, from the database; then what comes, from the hub; never what it may not see, and
 //! not beyond its token.
 
-use super::hub::BATCH;
+use super::{hub::BATCH, recheck::Rechecks};
 use crate::{ApiConfig, middleware::authenticate::Bearer, v1::deployments::wire_event};
 use axum::response::sse;
 use slipway_app::{
-    App, RequestInfo, Unauthenticated,
+    App, RequestInfo,
     events::{self, Event, Filter},
 };
 use slipway_domain::{
@@ -27,6 +27,7 @@ pub(super) struct Watcher {
     pub(super) app: App,
     pub(super) config: Arc<ApiConfig>,
     pub(super) shutdown: CancellationToken,
+    pub(super) rechecks: Rechecks,
     pub(super) bearer: Bearer,
     pub(super) request: RequestInfo,
     pub(super) actor: Arc<Actor>,
@@ -75,7 +76,7 @@ impl Watcher {
 
     /// How long the proof still holds.
     fn remaining(&self) -> Duration {
-        const FOR_EVER: Duration = Duration::from_secs(30 * 24 * 3600);
+        const FOR_EVER: Duration = Duration::from_hours(30 * 24);
         self.actor.until().map_or(FOR_EVER, |until| {
             Duration::try_from(until.duration_since(clock::process_now())).unwrap_or(Duration::ZERO)
         })
@@ -83,24 +84,14 @@ impl Watcher {
 
     /// Whether the token still holds, and with which rights: someone who lost them sees nothing more.
     async fn recheck(&mut self) -> Result<(), Over> {
-        match self.app.authenticate(&self.bearer.0, &self.request).await {
-            Ok(actor) => {
-                self.actor = Arc::new(actor);
-                Ok(())
-            }
-            Err(Unauthenticated::Refused { detail }) => {
-                tracing::info!(detail, "an event stream ends with its token");
-                Err(Over)
-            }
-            // Whether it still holds is not known; a stream must not outlive its token, and clients come back.
-            Err(Unauthenticated::Failed(error)) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "an event stream ends: its token cannot be checked"
-                );
-                Err(Over)
-            }
-        }
+        // Half, so that an answer which others asked for adds little to the time until the end is noticed.
+        let max_age = self.config.stream_recheck / 2;
+        let actor = self
+            .rechecks
+            .check(&self.app, &self.bearer, &self.request, max_age)
+            .await;
+        self.actor = actor.ok_or(Over)?;
+        Ok(())
     }
 
     /// Reads what was missed from the database.

@@ -45,10 +45,10 @@ pub(super) struct ListQuery {
 pub(super) async fn list(Params(query): Params<ListQuery>, mut reader: Reader) -> Result<Response, Failure> {
     let limit = limit(query.limit);
     let before = cursor::before::<ReleaseTag>(query.cursor.as_deref())?;
-    if let Some(state) = &query.state {
-        if !["draft", "sealed", "withdrawn"].contains(&state.as_str()) {
-            return Err(invalid_parameter("state", "must be draft, sealed or withdrawn"));
-        }
+    if let Some(state) = &query.state
+        && !["draft", "sealed", "withdrawn"].contains(&state.as_str())
+    {
+        return Err(invalid_parameter("state", "must be draft, sealed or withdrawn"));
     }
     let service = resolve::service(&mut reader, query.service.as_deref()).await?;
     let filter = Filter {

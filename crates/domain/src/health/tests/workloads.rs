@@ -48,7 +48,7 @@ fn deployments() {
                 json!({"replicas": 4, "updatedReplicas": 3, "readyReplicas": 4, "availableReplicas": 4}),
             ),
             InProgress,
-            "1 old pods have yet to end",
+            "1 old pod has yet to end",
             (4, 3),
         ),
         (

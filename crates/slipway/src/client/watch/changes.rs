@@ -18,6 +18,7 @@ pub(super) struct Change {
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     begun: bool,
+    /// The state that each target was in.
     targets: BTreeMap<String, String>,
     blockers: Vec<Blocker>,
     told: Vec<String>,
@@ -53,11 +54,10 @@ impl Changes {
             });
         }
         for now in &deployment.targets {
-            let text = target(now);
-            let before = self.targets.insert(now.id.clone(), text.clone());
-            // A target that has done nothing yet says nothing.
+            let before = self.targets.insert(now.id.clone(), now.state.clone());
+            // Steps and readiness are told by the record; a target that has done nothing yet says nothing.
             let quiet = before.is_none() && now.state == "waiting" && now.reason.is_none();
-            if before.as_ref() != Some(&text) && !quiet {
+            if before.is_none_or(|state| state != now.state) && !quiet {
                 lines.push(Change {
                     text: self.line(now),
                     on_a_bar: true,
