@@ -214,7 +214,7 @@ pub async fn start(tx: &mut Tx, id: DeploymentTargetId) -> Result<(), Error> {
 pub async fn begin(tx: &mut Tx, id: DeploymentTargetId) -> Result<(), Error> {
     sqlx::query(
         "WITH mine AS (SELECT target_id FROM deployment_targets WHERE id = $1 AND generation IS NULL), \
-         next AS (UPDATE targets t SET generation = t.generation + 1 FROM mine WHERE t.id = mine.target_id \
+         next AS (UPDATE targets t SET generation = t.generation + 1, revision = t.revision + 1 FROM mine WHERE t.id = mine.target_id \
                   RETURNING t.id, t.generation, t.now_release_id, t.now_deployment_id, t.now_rendering) \
          UPDATE deployment_targets dt SET generation = next.generation, started_at = now(), \
            previous_release_id = next.now_release_id, previous_deployment_id = next.now_deployment_id, \

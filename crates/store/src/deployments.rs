@@ -528,14 +528,14 @@ pub async fn last_success(
     .transpose()
 }
 
-/// Pending ones of the same service and environment that were asked for earlier.
+/// Those of the same service and environment that were asked for earlier and have not begun.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn earlier_pending(tx: &mut Tx, than: &Deployment) -> Result<Vec<DeploymentId>, Error> {
+pub async fn earlier_waiting(tx: &mut Tx, than: &Deployment) -> Result<Vec<DeploymentId>, Error> {
     let ids: Vec<Uuid> = sqlx::query_scalar(
-        "SELECT id FROM deployments WHERE service_id = $1 AND environment_id = $2 AND id < $3 AND state = 'pending' \
-         AND kind = 'deploy' ORDER BY id",
+        "SELECT id FROM deployments WHERE service_id = $1 AND environment_id = $2 AND id < $3 \
+         AND state IN ('pending', 'queued') AND kind = 'deploy' ORDER BY id",
     )
     .bind(than.service.uuid())
     .bind(than.environment.uuid())

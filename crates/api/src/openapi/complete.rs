@@ -103,10 +103,10 @@ fn examples(operation: &mut Value, schemas: &Value) {
 
 /// Headers that go with a method.
 fn headers(method: &str, operation: &mut Value) {
-    let header = |name: &str, required: bool, text: &str, example: &str| {
+    let header = |name: &str, required: bool, text: &str, pattern: &str, example: &str| {
         json!({
             "name": name, "in": "header", "required": required, "description": text,
-            "schema": { "type": "string" }, "example": example,
+            "schema": { "type": "string", "pattern": pattern }, "example": example,
         })
     };
     let mut add = Vec::new();
@@ -121,12 +121,14 @@ fn headers(method: &str, operation: &mut Value) {
             false,
             "Up to 255 visible ASCII characters. A repetition with the same body gets the first answer, with \
              `Idempotency-Replayed: true`.",
+            "^[!-~]{1,255}$",
             "0198b2f0-0000-7000-8000-000000000000",
         )),
         "patch" => add.push(header(
             "If-Match",
             true,
             "The `ETag` of what you have read, or `*`: nobody's change is overwritten unseen.",
+            r#"^("[0-9]+(-[0-9a-f]+)?"|[*])$"#,
             "\"3\"",
         )),
         "get" if answers_tag => {
@@ -134,6 +136,7 @@ fn headers(method: &str, operation: &mut Value) {
                 "If-None-Match",
                 false,
                 "The `ETag` that you have: 304 when it is still so.",
+                "^.+$",
                 "\"3\"",
             ));
             operation["responses"]["304"] = json!({ "description": "What you have is still so." });

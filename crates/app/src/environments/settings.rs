@@ -143,12 +143,6 @@ fn overlays(config: &[Overlay], faults: &mut Faults) {
         if let Some(component) = &overlay.target.component {
             input::line(faults, &format!("/config/{i}/target/component"), component, 63);
         }
-        if overlay.target.kind == "Secret" {
-            // It could be read back by whoever may read environments.
-            let detail =
-                "the content of secrets does not belong here: keep it in the cluster, or in a bundle";
-            faults.add(format!("/config/{i}/target/kind"), detail);
-        }
     }
 }
 

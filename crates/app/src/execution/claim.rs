@@ -165,6 +165,8 @@ async fn admit(tx: &mut Tx, unit: &work::Due) -> Result<Option<Row>, Error> {
         return Ok(None);
     }
     let row = transition::apply(tx, &row, Transition::Admit, None).await?;
+    // Whatever else is queued for this place waits for this one from now on, and is to say so.
+    deployments::look_again(tx, row.deployment.service).await?;
     if row.deployment.kind == Kind::Deploy {
         supersede_earlier(tx, &row).await?;
     }

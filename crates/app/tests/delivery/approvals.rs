@@ -18,7 +18,10 @@ fn quorum(count: u32) -> Setup {
     Setup {
         clusters: &["eu"],
         production: SettingsInput {
-            approvals: Some(Some(ApprovalInput { count, role: "authority".to_owned() })),
+            approvals: Some(Some(ApprovalInput {
+                count,
+                role: "authority".to_owned(),
+            })),
             ..SettingsInput::default()
         },
         ..Setup::default()
@@ -35,17 +38,31 @@ async fn unchanged(shop: &Shop, id: DeploymentId, decisions: i64) {
 #[tokio::test]
 async fn whoever_authored_edited_sealed_or_requested_it_may_not_decide_whatever_their_roles() {
     let shop = Shop::with(quorum(1)).await;
-    for (name, role) in [("author", Role::Manager), ("editor", Role::Manager), ("sealer", Role::Manager), ("requester", Role::Operator)] {
+    for (name, role) in [
+        ("author", Role::Manager),
+        ("editor", Role::Manager),
+        ("sealer", Role::Manager),
+        ("requester", Role::Operator),
+    ] {
         shop.person(name, &[role, Role::Authority]).await;
     }
     shop.version_of("1.0.0", &manifests("1.0.0")).await.unwrap();
     let author = shop.who("author").await;
-    shop.act(async |tx| releases::compose(tx, &author, compose("storefront", "1.0.0")).await).await.unwrap();
+    shop.act(async |tx| releases::compose(tx, &author, compose("storefront", "1.0.0")).await)
+        .await
+        .unwrap();
     let editor = shop.who("editor").await;
-    let notes = releases::Update { notes: Some("better".to_owned()), ..Default::default() };
-    shop.act(async |tx| releases::update(tx, &editor, "storefront@1.0.0", 1, notes).await).await.unwrap();
+    let notes = releases::Update {
+        notes: Some("better".to_owned()),
+        ..Default::default()
+    };
+    shop.act(async |tx| releases::update(tx, &editor, "storefront@1.0.0", 1, notes).await)
+        .await
+        .unwrap();
     let sealer = shop.who("sealer").await;
-    shop.act(async |tx| releases::seal(tx, &sealer, "storefront@1.0.0").await).await.unwrap();
+    shop.act(async |tx| releases::seal(tx, &sealer, "storefront@1.0.0").await)
+        .await
+        .unwrap();
     shop.staged("storefront@1.0.0").await;
     let requester = shop.who("requester").await;
     let input = deployments::Create {
@@ -53,12 +70,27 @@ async fn whoever_authored_edited_sealed_or_requested_it_may_not_decide_whatever_
         environment: "production".to_owned(),
         ..Default::default()
     };
-    let id = shop.act(async |tx| deployments::create(&shop.app, tx, &requester, input).await).await.unwrap().row.deployment.id;
-    for (who, verb) in [("author", "authored"), ("editor", "edited"), ("sealer", "sealed"), ("requester", "requested")] {
+    let id = shop
+        .act(async |tx| deployments::create(&shop.app, tx, &requester, input).await)
+        .await
+        .unwrap()
+        .row
+        .deployment
+        .id;
+    for (who, verb) in [
+        ("author", "authored"),
+        ("editor", "edited"),
+        ("sealer", "sealed"),
+        ("requester", "requested"),
+    ] {
         let actor = shop.who(who).await;
         for answer in [Answer::Approve, Answer::Reject] {
             let refused = shop.decide(&actor, id, answer, None).await;
-            assert_eq!(code(shop.decide(&actor, id, answer, None).await), "separation-of-duties", "{who}");
+            assert_eq!(
+                code(shop.decide(&actor, id, answer, None).await),
+                "separation-of-duties",
+                "{who}"
+            );
             assert!(words(refused).contains(verb));
         }
     }
@@ -77,22 +109,38 @@ async fn without_the_role_without_signing_in_or_on_another_digest_nothing_is_dec
     let id = shop.ask(&release, "production").await.unwrap();
     for who in ["root", "eve", "aud"] {
         let actor = shop.who(who).await;
-        assert_eq!(code(shop.decide(&actor, id, Answer::Approve, None).await), "lacking", "{who}");
+        assert_eq!(
+            code(shop.decide(&actor, id, Answer::Approve, None).await),
+            "lacking",
+            "{who}"
+        );
     }
     let stranger = shop.person("sam", &[]).await;
-    assert_eq!(code(shop.decide(&stranger, id, Answer::Approve, None).await), "not-found");
+    assert_eq!(
+        code(shop.decide(&stranger, id, Answer::Approve, None).await),
+        "not-found"
+    );
     let ada = shop.who("ada").await;
     let mut token = ada.clone();
-    token.proof = Proof::ApiToken { token: TokenId::new(), until: shop.app.begin().await.unwrap().now };
+    token.proof = Proof::ApiToken {
+        token: TokenId::new(),
+        until: shop.app.begin().await.unwrap().now,
+    };
     let mut machine = ada.clone();
     machine.principal.kind = PrincipalKind::Machine;
     let mut system = ada.clone();
     system.proof = Proof::System;
     for actor in [token, machine, system] {
-        assert_eq!(code(shop.decide(&actor, id, Answer::Approve, None).await), "not-a-person");
+        assert_eq!(
+            code(shop.decide(&actor, id, Answer::Approve, None).await),
+            "not-a-person"
+        );
     }
     let other = Digest::of_bytes(b"another release");
-    assert_eq!(code(shop.decide(&ada, id, Answer::Approve, Some(other)).await), "approval-digest");
+    assert_eq!(
+        code(shop.decide(&ada, id, Answer::Approve, Some(other)).await),
+        "approval-digest"
+    );
     unchanged(&shop, id, 0).await;
     shop.check().await;
 }
@@ -103,7 +151,10 @@ async fn two_people_are_needed_where_two_are_asked_for_and_nobody_counts_twice()
     let release = shop.release("1.0.0").await;
     shop.staged(&release).await;
     let id = shop.ask(&release, "production").await.unwrap();
-    assert_eq!(shop.approve(id).await.unwrap().approval.state, ApprovalState::Pending);
+    assert_eq!(
+        shop.approve(id).await.unwrap().approval.state,
+        ApprovalState::Pending
+    );
     assert_eq!(code(shop.approve(id).await), "already-decided");
     unchanged(&shop, id, 1).await;
     let abe = shop.who("abe").await;
@@ -111,7 +162,10 @@ async fn two_people_are_needed_where_two_are_asked_for_and_nobody_counts_twice()
     assert_eq!(view.approval.state, ApprovalState::Approved);
     assert_eq!(shop.state(id).await, StateName::Queued);
     let third = shop.person("third", &[Role::Authority]).await;
-    assert_eq!(code(shop.decide(&third, id, Answer::Reject, None).await), "approval-state");
+    assert_eq!(
+        code(shop.decide(&third, id, Answer::Reject, None).await),
+        "approval-state"
+    );
     shop.check().await;
 }
 

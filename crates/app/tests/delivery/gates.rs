@@ -15,7 +15,12 @@ use slipway_domain::{
 
 async fn gate(shop: &Shop, id: DeploymentId, name: GateName) -> Verdict {
     let view = shop.view(id).await;
-    view.row.gates.into_iter().find(|g| g.name == name).expect("the gate").verdict
+    view.row
+        .gates
+        .into_iter()
+        .find(|g| g.name == name)
+        .expect("the gate")
+        .verdict
 }
 
 /// Claims with a fact changed since it was queued: nothing is claimed. Says where the deployment stands then.
@@ -35,9 +40,15 @@ async fn claimed_after(sql: &str) -> (Shop, DeploymentId, StateName) {
 async fn a_role_lost_after_approving_holds_the_claim_and_regained_lets_it_go() {
     let (shop, id, state) = claimed_after("DELETE FROM role_bindings WHERE role = 'authority'").await;
     assert_eq!(state, StateName::Pending);
-    assert!(matches!(gate(&shop, id, GateName::Approval).await, Verdict::Waiting { .. }));
-    shop.person("ada", &[slipway_domain::identity::Role::Authority]).await;
-    shop.sql("UPDATE deployments SET look_at = now() WHERE state = 'pending'").await.unwrap();
+    assert!(matches!(
+        gate(&shop, id, GateName::Approval).await,
+        Verdict::Waiting { .. }
+    ));
+    shop.person("ada", &[slipway_domain::identity::Role::Authority])
+        .await;
+    shop.sql("UPDATE deployments SET look_at = now() WHERE state = 'pending'")
+        .await
+        .unwrap();
     shop.run_all().await;
     assert_eq!(shop.state(id).await, StateName::Succeeded);
 }
@@ -46,12 +57,22 @@ async fn a_role_lost_after_approving_holds_the_claim_and_regained_lets_it_go() {
 async fn an_approval_of_another_digest_or_plan_admits_nothing() {
     let other = format!("sha256:{}", "0".repeat(64));
     for column in ["digest", "plan_digest"] {
-        let sql = format!("UPDATE approvals SET {column} = '{other}'; UPDATE decisions SET {column} = '{other}'");
+        let sql =
+            format!("UPDATE approvals SET {column} = '{other}'; UPDATE decisions SET {column} = '{other}'");
         let (_, _, state) = claimed_after(&sql).await;
-        assert!(matches!(state, StateName::Pending | StateName::Rejected), "{column}: {state}");
+        assert!(
+            matches!(state, StateName::Pending | StateName::Rejected),
+            "{column}: {state}"
+        );
     }
-    let (_, _, state) = claimed_after(&format!("UPDATE deployments SET plan_digest = '{other}' WHERE state = 'queued'")).await;
-    assert!(matches!(state, StateName::Pending | StateName::Rejected), "{state}");
+    let (_, _, state) = claimed_after(&format!(
+        "UPDATE deployments SET plan_digest = '{other}' WHERE state = 'queued'"
+    ))
+    .await;
+    assert!(
+        matches!(state, StateName::Pending | StateName::Rejected),
+        "{state}"
+    );
 }
 
 #[tokio::test]
@@ -64,7 +85,9 @@ async fn a_decision_taken_back_below_the_application_admits_nothing() {
 async fn an_environment_that_needs_approval_never_passes_for_one_that_needs_none() {
     let shop = Shop::open().await;
     let id = shop.ready("1.0.0").await;
-    shop.sql("DELETE FROM decisions; DELETE FROM approvals").await.unwrap();
+    shop.sql("DELETE FROM decisions; DELETE FROM approvals")
+        .await
+        .unwrap();
     assert!(shop.claim().await.is_empty());
     assert_eq!(shop.state(id).await, StateName::Queued);
 }
@@ -76,8 +99,10 @@ async fn a_release_withdrawn_or_a_component_recalled_meanwhile_is_rejected_in_th
     )
     .await;
     assert_eq!(state, StateName::Rejected);
-    let (shop, id, state) =
-        claimed_after("UPDATE component_versions SET state = 'recalled', state_reason = 'CVE' WHERE version = '1.0.0'").await;
+    let (shop, id, state) = claimed_after(
+        "UPDATE component_versions SET state = 'recalled', state_reason = 'CVE' WHERE version = '1.0.0'",
+    )
+    .await;
     assert_eq!(state, StateName::Rejected);
     assert!(shop.reason(id).await.contains("CVE"));
 }
@@ -87,7 +112,11 @@ async fn a_rendering_that_is_not_kept_leaves_no_way_back_and_is_refused() {
     let lost = format!("sha256:{}", "0".repeat(64));
     let (shop, id, state) = claimed_after(&format!("UPDATE targets SET now_rendering = '{lost}'")).await;
     assert_eq!(state, StateName::Rejected);
-    assert!(shop.reason(id).await.starts_with("rollback: "), "{}", shop.reason(id).await);
+    assert!(
+        shop.reason(id).await.starts_with("rollback: "),
+        "{}",
+        shop.reason(id).await
+    );
 }
 
 #[tokio::test]
@@ -102,7 +131,10 @@ async fn a_promotion_undone_meanwhile_holds() {
     let claimed = shop.claim().await;
     assert!(claimed.iter().all(|a| a.deployment == undo));
     assert_eq!(shop.state(id).await, StateName::Pending);
-    assert!(!matches!(gate(&shop, id, GateName::Promotion).await, Verdict::Satisfied { .. }));
+    assert!(!matches!(
+        gate(&shop, id, GateName::Promotion).await,
+        Verdict::Satisfied { .. }
+    ));
     for a in &claimed {
         shop.succeed(a).await;
     }
@@ -111,18 +143,33 @@ async fn a_promotion_undone_meanwhile_holds() {
     assert_eq!(code(shop.ask(&release, "production").await), "not-promoted");
     shop.staged(&release).await;
     shop.run_all().await;
-    assert_eq!(shop.state(id).await, StateName::Succeeded, "tried again there, it goes on here");
+    assert_eq!(
+        shop.state(id).await,
+        StateName::Succeeded,
+        "tried again there, it goes on here"
+    );
     shop.check().await;
 }
 
 #[tokio::test]
 async fn a_promotion_soaks_before_it_counts() {
-    let production = SettingsInput { promotion_soak: Some("PT1H".to_owned()), ..SettingsInput::default() };
-    let shop = Shop::with(Setup { clusters: &["eu"], production, ..Setup::default() }).await;
+    let production = SettingsInput {
+        promotion_soak: Some("PT1H".to_owned()),
+        ..SettingsInput::default()
+    };
+    let shop = Shop::with(Setup {
+        clusters: &["eu"],
+        production,
+        ..Setup::default()
+    })
+    .await;
     let release = shop.release("1.0.0").await;
     shop.staged(&release).await;
     let id = shop.ask(&release, "production").await.unwrap();
-    assert!(matches!(gate(&shop, id, GateName::Promotion).await, Verdict::Waiting { until: Some(_), .. }));
+    assert!(matches!(
+        gate(&shop, id, GateName::Promotion).await,
+        Verdict::Waiting { until: Some(_), .. }
+    ));
     shop.sql("UPDATE deployments SET finished_at = finished_at - interval '1 h', look_at = look_at - interval '1 h'").await.unwrap();
     shop.run_all().await;
     assert_eq!(shop.state(id).await, StateName::Succeeded);
@@ -134,23 +181,41 @@ async fn nothing_begins_before_its_time_and_a_look_finds_when_it_has_come() {
     let release = shop.release("1.0.0").await;
     shop.staged(&release).await;
     let otto = shop.who("otto").await;
-    let at = shop.app.begin().await.unwrap().now.checked_add(jiff::SignedDuration::from_hours(2)).unwrap();
+    let at = shop
+        .app
+        .begin()
+        .await
+        .unwrap()
+        .now
+        .checked_add(jiff::SignedDuration::from_hours(2))
+        .unwrap();
     let input = deployments::Create {
         release: release.clone(),
         environment: "production".to_owned(),
         not_before: Some(at),
         ..Default::default()
     };
-    let view = shop.act(async |tx| deployments::create(&shop.app, tx, &otto, input).await).await.unwrap();
+    let view = shop
+        .act(async |tx| deployments::create(&shop.app, tx, &otto, input).await)
+        .await
+        .unwrap();
     let id = view.row.deployment.id;
     shop.run_all().await;
     assert_eq!(shop.state(id).await, StateName::Pending);
     assert_eq!(shop.view(id).await.blockers[0].until, Some(at));
-    assert_eq!(shop.number("SELECT count(*) FROM deployments WHERE look_at = not_before").await, 1);
-    shop.sql("UPDATE deployments SET not_before = now(), look_at = now() WHERE state = 'pending'").await.unwrap();
+    assert_eq!(
+        shop.number("SELECT count(*) FROM deployments WHERE look_at = not_before")
+            .await,
+        1
+    );
+    shop.sql("UPDATE deployments SET not_before = now(), look_at = now() WHERE state = 'pending'")
+        .await
+        .unwrap();
     shop.look().await;
     assert_eq!(shop.state(id).await, StateName::Queued);
-    shop.sql("UPDATE deployments SET not_before = now() + interval '1 h' WHERE state = 'queued'").await.unwrap();
+    shop.sql("UPDATE deployments SET not_before = now() + interval '1 h' WHERE state = 'queued'")
+        .await
+        .unwrap();
     assert!(shop.claim().await.is_empty());
     assert_eq!(shop.state(id).await, StateName::Pending, "held by the claim");
     shop.check().await;
@@ -162,7 +227,9 @@ async fn what_waits_too_long_expires_whether_pending_or_queued_and_is_never_revi
     let release = shop.release("1.0.0").await;
     shop.staged(&release).await;
     let pending = shop.ask(&release, "production").await.unwrap();
-    shop.sql("UPDATE deployments SET expires_at = now(), look_at = now() WHERE state = 'pending'").await.unwrap();
+    shop.sql("UPDATE deployments SET expires_at = now(), look_at = now() WHERE state = 'pending'")
+        .await
+        .unwrap();
     shop.look().await;
     assert_eq!(shop.state(pending).await, StateName::Expired);
     assert_eq!(code(shop.approve(pending).await), "approval-state");
@@ -190,12 +257,21 @@ async fn of_two_at_once_one_is_admitted_and_the_other_waits_and_comes_after() {
     }
     let first = shop.ask("storefront@1.0.0", "production").await.unwrap();
     let second = shop.ask("storefront@2.0.0", "production").await.unwrap();
-    assert_eq!((shop.state(first).await, shop.state(second).await), (StateName::Queued, StateName::Queued));
+    assert_eq!(
+        (shop.state(first).await, shop.state(second).await),
+        (StateName::Queued, StateName::Queued)
+    );
     let a = shop.claim_one().await;
     assert_eq!(a.deployment, first);
     assert!(shop.claim().await.is_empty());
-    assert_eq!((shop.state(first).await, shop.state(second).await), (StateName::Running, StateName::Pending));
-    assert!(matches!(gate(&shop, second, GateName::Concurrency).await, Verdict::Waiting { .. }));
+    assert_eq!(
+        (shop.state(first).await, shop.state(second).await),
+        (StateName::Running, StateName::Pending)
+    );
+    assert!(matches!(
+        gate(&shop, second, GateName::Concurrency).await,
+        Verdict::Waiting { .. }
+    ));
     shop.succeed(&a).await;
     shop.look().await;
     assert_eq!(shop.state(second).await, StateName::Queued);
@@ -212,20 +288,32 @@ async fn many_at_once_by_many_executors_never_run_together() {
         shop.staged(&release).await;
     }
     for n in 0..4 {
-        shop.ask(&format!("storefront@1.0.{n}"), "production").await.unwrap();
+        shop.ask(&format!("storefront@1.0.{n}"), "production")
+            .await
+            .unwrap();
     }
     for _ in 0..12 {
-        let (a, b, c) = tokio::join!(shop.claim_as("a", 2), shop.claim_as("b", 2), shop.claim_as("c", 2));
+        let (a, b, c) = tokio::join!(
+            shop.claim_as("a", 2),
+            shop.claim_as("b", 2),
+            shop.claim_as("c", 2)
+        );
         let all: Vec<_> = [a, b, c].concat();
         assert!(all.len() <= 1, "{}", all.len());
-        let holding = shop.number("SELECT count(*) FROM deployments WHERE state = 'running'").await;
+        let holding = shop
+            .number("SELECT count(*) FROM deployments WHERE state = 'running'")
+            .await;
         assert!(holding <= 1);
         for a in &all {
             shop.succeed(a).await;
         }
         shop.look().await;
     }
-    assert_eq!(shop.number("SELECT count(*) FROM deployments WHERE finished_at IS NULL").await, 0);
+    assert_eq!(
+        shop.number("SELECT count(*) FROM deployments WHERE finished_at IS NULL")
+            .await,
+        0
+    );
     assert_eq!(shop.now("eu").await.as_deref(), Some("1.0.3"), "the newest wins");
     shop.check().await;
 }
@@ -255,7 +343,12 @@ async fn an_older_request_that_is_queued_never_comes_after_a_newer_one() {
     }
     let old = shop.ask("storefront@1.0.0", "production").await.unwrap();
     let new = shop.ask("storefront@2.0.0", "production").await.unwrap();
-    shop.sql(&format!("UPDATE work SET priority = 1 WHERE deployment_id = '{}'", new.uuid())).await.unwrap();
+    shop.sql(&format!(
+        "UPDATE work SET priority = 1 WHERE deployment_id = '{}'",
+        new.uuid()
+    ))
+    .await
+    .unwrap();
     shop.run_all().await;
     assert_eq!(shop.state(old).await, StateName::Superseded);
     assert_eq!(shop.now("eu").await.as_deref(), Some("2.0.0"));
@@ -267,10 +360,21 @@ async fn a_retry_passes_through_every_gate_again() {
     let shop = Shop::open().await;
     let id = shop.ready("1.0.0").await;
     let a = shop.claim_one().await;
-    shop.say(&a, Step::Preflight, StepOutcome::Errored { reason: "401".to_owned() }).await;
+    shop.say(
+        &a,
+        Step::Preflight,
+        StepOutcome::Errored {
+            reason: "401".to_owned(),
+        },
+    )
+    .await;
     assert_eq!(shop.state(id).await, StateName::Errored);
     let again = shop.retry(id).await.unwrap();
-    assert_eq!(shop.state(again).await, StateName::Pending, "the approval of the first does not count for it");
+    assert_eq!(
+        shop.state(again).await,
+        StateName::Pending,
+        "the approval of the first does not count for it"
+    );
     assert_eq!(shop.view(again).await.row.deployment.retries, Some(id));
     assert!(shop.claim().await.is_empty());
     shop.approve(again).await.unwrap();
@@ -280,7 +384,11 @@ async fn a_retry_passes_through_every_gate_again() {
     let never = shop.ask("storefront@1.0.0", "production").await.unwrap();
     shop.cancel(never).await.unwrap();
     let rerun = shop.retry(never).await.unwrap();
-    assert_eq!(shop.state(rerun).await, StateName::Pending, "cancel and rerun is no way round an approval");
+    assert_eq!(
+        shop.state(rerun).await,
+        StateName::Pending,
+        "cancel and rerun is no way round an approval"
+    );
     shop.check().await;
 }
 
@@ -294,14 +402,17 @@ async fn a_missed_hint_of_an_end_costs_seconds_and_not_the_deployment() {
     shop.ask("storefront@1.0.0", "production").await.unwrap();
     let a = shop.claim_one().await;
     let next = shop.ask("storefront@2.0.0", "production").await.unwrap();
-    let soon = "SELECT count(*) FROM deployments WHERE state = 'pending' AND look_at <= now() + interval '5 s'";
+    let soon =
+        "SELECT count(*) FROM deployments WHERE state = 'pending' AND look_at <= now() + interval '5 s'";
     assert_eq!(shop.number(soon).await, 1);
     // Its judge holds it at the moment when the other ends.
     let mut tx = shop.app.begin().await.unwrap();
     slipway_store::deployments::lock(&mut tx, next).await.unwrap();
     shop.succeed(&a).await;
     drop(tx);
-    shop.sql("UPDATE deployments SET look_at = look_at - interval '5 s' WHERE state = 'pending'").await.unwrap();
+    shop.sql("UPDATE deployments SET look_at = look_at - interval '5 s' WHERE state = 'pending'")
+        .await
+        .unwrap();
     shop.run_all().await;
     assert_eq!(shop.state(next).await, StateName::Succeeded);
 }

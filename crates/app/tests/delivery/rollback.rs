@@ -35,7 +35,10 @@ async fn a_target_where_nothing_ran_before_is_cleaned() {
     shop.fail(&a, "bad").await;
     assert_eq!(shop.state(id).await, StateName::RollingBack);
     let undo = shop.claim_one().await;
-    assert_eq!((undo.intent, undo.generation, undo.rendering.objects.len()), (Intent::Clean, 2, 0));
+    assert_eq!(
+        (undo.intent, undo.generation, undo.rendering.objects.len()),
+        (Intent::Clean, 2, 0)
+    );
     shop.succeed(&undo).await;
     assert_eq!(shop.state(id).await, StateName::RolledBack);
     assert_eq!(shop.reason(id).await, "eu: bad");
@@ -55,16 +58,27 @@ async fn every_target_goes_back_to_what_ran_there_and_says_so() {
     assert_eq!(shop.now("eu").await.as_deref(), Some("2.0.0"));
     shop.cancel(second).await.unwrap();
     for a in &all {
-        shop.say(a, Step::Preflight, StepOutcome::Done(serde_json::Value::Null)).await;
+        shop.say(a, Step::Preflight, StepOutcome::Done(serde_json::Value::Null))
+            .await;
     }
     let third = asked(&shop, "3.0.0").await;
     shop.run_all().await;
-    assert_eq!((shop.now("eu").await, shop.now("us").await), (Some("3.0.0".into()), Some("3.0.0".into())));
+    assert_eq!(
+        (shop.now("eu").await, shop.now("us").await),
+        (Some("3.0.0".into()), Some("3.0.0".into()))
+    );
     let undo = shop.roll_back(third).await.unwrap();
     shop.run_all().await;
     assert_eq!(shop.state(undo).await, StateName::Succeeded);
-    assert_eq!((shop.now("eu").await, shop.now("us").await), (Some("2.0.0".into()), Some("1.0.0".into())));
-    assert_eq!(shop.state(third).await, StateName::Succeeded, "it did succeed; what undid it is noted");
+    assert_eq!(
+        (shop.now("eu").await, shop.now("us").await),
+        (Some("2.0.0".into()), Some("1.0.0".into()))
+    );
+    assert_eq!(
+        shop.state(third).await,
+        StateName::Succeeded,
+        "it did succeed; what undid it is noted"
+    );
     assert_eq!(shop.undoing(third).await, undo);
     shop.check().await;
 }
@@ -80,8 +94,17 @@ async fn a_rollback_that_fails_is_not_rolled_back_and_both_reasons_are_told() {
     assert_eq!(shop.state(undo).await, StateName::Failed);
     assert_eq!(shop.state(id).await, StateName::Failed);
     let reason = shop.reason(id).await;
-    assert!(reason.contains("new one is bad") && reason.contains("old one too") && reason.contains(&undo.to_string()), "{reason}");
-    assert_eq!(shop.number("SELECT count(*) FROM deployments WHERE kind = 'roll_back'").await, 1);
+    assert!(
+        reason.contains("new one is bad")
+            && reason.contains("old one too")
+            && reason.contains(&undo.to_string()),
+        "{reason}"
+    );
+    assert_eq!(
+        shop.number("SELECT count(*) FROM deployments WHERE kind = 'roll_back'")
+            .await,
+        1
+    );
     shop.check().await;
 }
 
@@ -109,19 +132,40 @@ async fn a_running_deployment_is_undone_by_an_operator_though_the_release_before
     let id = asked(&shop, "2.0.0").await;
     let (ana, eve) = (shop.who("ana").await, shop.who("eve").await);
     let why = Some("unsound".to_owned());
-    shop.act(async |tx| releases::withdraw(tx, &ana, "storefront@1.0.0", why).await).await.unwrap();
-    shop.act(async |tx| components::recall(tx, &eve, "web", "1.0.0", "unsound").await).await.unwrap();
+    shop.act(async |tx| releases::withdraw(tx, &ana, "storefront@1.0.0", why).await)
+        .await
+        .unwrap();
+    shop.act(async |tx| components::recall(tx, &eve, "web", "1.0.0", "unsound").await)
+        .await
+        .unwrap();
     let all = [shop.claim().await, shop.claim().await].concat();
     shop.touch(&all[0]).await;
-    assert_eq!(code(shop.act(async |tx| deployments::rollback(tx, &eve, &id.to_string(), None).await).await), "lacking");
+    assert_eq!(
+        code(
+            shop.act(async |tx| deployments::rollback(tx, &eve, &id.to_string(), None).await)
+                .await
+        ),
+        "lacking"
+    );
     let undo = shop.roll_back(id).await.unwrap();
     assert_eq!(shop.state(id).await, StateName::RollingBack);
-    assert_eq!(shop.view(undo).await.targets.len(), 1, "what was not touched is not undone");
+    assert_eq!(
+        shop.view(undo).await.targets.len(),
+        1,
+        "what was not touched is not undone"
+    );
     for a in &all {
-        assert_eq!(shop.say(a, Step::AwaitHealth, StepOutcome::Done(serde_json::Value::Null)).await, Ack::Released);
+        assert_eq!(
+            shop.say(a, Step::AwaitHealth, StepOutcome::Done(serde_json::Value::Null))
+                .await,
+            Ack::Released
+        );
     }
     shop.run_all().await;
-    assert_eq!((shop.state(undo).await, shop.state(id).await), (StateName::Succeeded, StateName::RolledBack));
+    assert_eq!(
+        (shop.state(undo).await, shop.state(id).await),
+        (StateName::Succeeded, StateName::RolledBack)
+    );
     assert_eq!(shop.now("eu").await.as_deref(), Some("1.0.0"));
     shop.check().await;
 }
@@ -132,7 +176,14 @@ async fn what_changed_nothing_has_nothing_to_undo() {
     let id = asked(&shop, "1.0.0").await;
     let a = shop.claim_one().await;
     assert_eq!(code(shop.roll_back(id).await), "nothing-to-roll-back");
-    shop.say(&a, Step::Preflight, StepOutcome::Failed { reason: "conflict".to_owned() }).await;
+    shop.say(
+        &a,
+        Step::Preflight,
+        StepOutcome::Failed {
+            reason: "conflict".to_owned(),
+        },
+    )
+    .await;
     assert_eq!(shop.state(id).await, StateName::Failed, "plainly");
     assert_eq!(code(shop.roll_back(id).await), "nothing-to-roll-back");
     shop.check().await;
@@ -157,14 +208,25 @@ async fn whatever_ends_a_rollback_ends_what_it_undoes() {
                 shop.look().await;
             }
             "rejected" => {
-                shop.say(&a, Step::AwaitHealth, StepOutcome::Done(serde_json::Value::Null)).await;
-                shop.sql("UPDATE targets SET generation = generation + 1").await.unwrap();
+                shop.say(&a, Step::AwaitHealth, StepOutcome::Done(serde_json::Value::Null))
+                    .await;
+                shop.sql("UPDATE targets SET generation = generation + 1")
+                    .await
+                    .unwrap();
                 assert!(shop.claim().await.is_empty());
             }
             _ => {
-                shop.say(&a, Step::AwaitHealth, StepOutcome::Done(serde_json::Value::Null)).await;
+                shop.say(&a, Step::AwaitHealth, StepOutcome::Done(serde_json::Value::Null))
+                    .await;
                 let back = shop.claim_one().await;
-                shop.say(&back, Step::Preflight, StepOutcome::Errored { reason: "401".to_owned() }).await;
+                shop.say(
+                    &back,
+                    Step::Preflight,
+                    StepOutcome::Errored {
+                        reason: "401".to_owned(),
+                    },
+                )
+                .await;
             }
         }
         assert_eq!(shop.state(undo).await.as_str(), how);
@@ -217,13 +279,24 @@ async fn a_rollback_that_waited_too_long_does_not_undo_what_came_after() {
 
 #[tokio::test]
 async fn nothing_rolls_back_by_itself_where_the_environment_says_so() {
-    let production = SettingsInput { automatic_rollback: Some(false), ..SettingsInput::default() };
-    let shop = Shop::with(Setup { clusters: &["eu"], production, ..Setup::default() }).await;
+    let production = SettingsInput {
+        automatic_rollback: Some(false),
+        ..SettingsInput::default()
+    };
+    let shop = Shop::with(Setup {
+        clusters: &["eu"],
+        production,
+        ..Setup::default()
+    })
+    .await;
     let id = asked(&shop, "1.0.0").await;
     shop.fail(&shop.claim_one().await, "bad").await;
     assert_eq!(shop.state(id).await, StateName::Failed);
     let undo = shop.roll_back(id).await.unwrap();
     shop.run_all().await;
-    assert_eq!((shop.state(undo).await, shop.state(id).await), (StateName::Succeeded, StateName::Failed));
+    assert_eq!(
+        (shop.state(undo).await, shop.state(id).await),
+        (StateName::Succeeded, StateName::Failed)
+    );
     shop.check().await;
 }

@@ -35,7 +35,13 @@ fn sound<T>(result: Result<T, Error>, contended: &AtomicU64) -> Option<T> {
     }
 }
 
-async fn executor(shop: Arc<Shop>, name: String, until: Instant, contended: Arc<AtomicU64>, done: Arc<AtomicU64>) {
+async fn executor(
+    shop: Arc<Shop>,
+    name: String,
+    until: Instant,
+    contended: Arc<AtomicU64>,
+    done: Arc<AtomicU64>,
+) {
     let mut dice = Dice::new(name.len() as u64 + name.bytes().map(u64::from).sum::<u64>());
     let request = ClaimRequest {
         holder: name,
@@ -62,7 +68,9 @@ async fn executor(shop: Arc<Shop>, name: String, until: Instant, contended: Arc<
         for a in all {
             for step in 0..4 {
                 let outcome = match (step, dice.roll(12)) {
-                    (_, 0) => StepOutcome::Failed { reason: "bad".to_owned() },
+                    (_, 0) => StepOutcome::Failed {
+                        reason: "bad".to_owned(),
+                    },
                     (_, 1) => StepOutcome::NotYet(jiff::SignedDuration::ZERO),
                     (_, 2) => break,
                     (0, _) => StepOutcome::Begun,
@@ -83,7 +91,13 @@ async fn executor(shop: Arc<Shop>, name: String, until: Instant, contended: Arc<
     }
 }
 
-async fn people(shop: Arc<Shop>, seed: u64, all: Vec<DeploymentId>, until: Instant, contended: Arc<AtomicU64>) {
+async fn people(
+    shop: Arc<Shop>,
+    seed: u64,
+    all: Vec<DeploymentId>,
+    until: Instant,
+    contended: Arc<AtomicU64>,
+) {
     let mut dice = Dice::new(seed);
     let mut all = all;
     let ada = shop.who("ada").await;
@@ -100,7 +114,10 @@ async fn people(shop: Arc<Shop>, seed: u64, all: Vec<DeploymentId>, until: Insta
             }
             _ => {
                 let release = ["storefront@1.0.0", "storefront@2.0.0"][dice.roll(2)];
-                sound(shop.ask(release, ["staging", "production"][dice.roll(2)]).await, &contended)
+                sound(
+                    shop.ask(release, ["staging", "production"][dice.roll(2)]).await,
+                    &contended,
+                )
             }
         };
         all.extend(made);
@@ -129,7 +146,13 @@ async fn everything_at_once_ends_and_every_invariant_holds() {
     let (contended, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..3 {
-        tasks.spawn(executor(shop.clone(), format!("executor-{n}"), until, contended.clone(), done.clone()));
+        tasks.spawn(executor(
+            shop.clone(),
+            format!("executor-{n}"),
+            until,
+            contended.clone(),
+            done.clone(),
+        ));
     }
     for seed in [11, 12, 13] {
         tasks.spawn(people(shop.clone(), seed, all.clone(), until, contended.clone()));

@@ -48,6 +48,13 @@ impl Overlay {
     /// With every fault, at pointers into the overlay.
     pub fn check(&self) -> Result<(), Faults> {
         let mut faults = Faults::new();
+        if self.target.kind == "Secret" {
+            // Configuration is shown to whoever may see the release or the environment.
+            faults.add(
+                "/target/kind",
+                "the content of secrets does not belong here: keep it in the cluster, or in a bundle",
+            );
+        }
         if self.merge.is_none() && self.patch.is_none() {
             faults.add(
                 "",

@@ -146,3 +146,14 @@ fn unknown_fields_of_an_overlay_are_refused() {
         );
     }
 }
+
+#[test]
+fn the_content_of_a_secret_is_no_configuration() {
+    let overlay: Overlay = serde_json::from_value(
+        json!({"target": {"kind": "Secret", "name": "s"}, "merge": {"stringData": {"password": "hush"}}}),
+    )
+    .unwrap();
+    let faults = overlay.check().unwrap_err();
+    assert_eq!(faults.as_slice()[0].pointer, "/target/kind");
+    assert!(!faults.to_string().contains("hush"));
+}
