@@ -102,15 +102,21 @@ pub async fn latest(tx: &mut Tx, visible: &Visible) -> Result<Vec<Latest>, Error
         .collect()
 }
 
-/// How many deployments are in each state that has not ended, and how many requests for approval are pending.
+/// How many deployments are in each state that has not ended, and how many requests for approval are pending, of those
+/// that may be seen.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn counts(tx: &mut Tx) -> Result<(BTreeMap<String, i64>, i64), Error> {
+pub async fn counts(tx: &mut Tx, visible: &Visible) -> Result<(BTreeMap<String, i64>, i64), Error> {
+    let (everything, teams, environments) = seen_by(visible);
     let rows = sqlx::query(
-        "SELECT state, count(*) AS n FROM deployments \
-         WHERE state IN ('pending', 'queued', 'running', 'paused', 'rolling_back') GROUP BY state",
+        "SELECT d.state, count(*) AS n FROM deployments d JOIN services s ON s.id = d.service_id \
+         WHERE d.state IN ('pending', 'queued', 'running', 'paused', 'rolling_back') \
+         AND ($1 OR s.team_id = ANY($2) OR d.environment_id = ANY($3)) GROUP BY d.state",
     )
+    .bind(everything)
+    .bind(&teams)
+    .bind(&environments)
     .fetch_all(tx.conn())
     .await?;
     let states = rows
@@ -120,8 +126,15 @@ pub async fn counts(tx: &mut Tx) -> Result<(BTreeMap<String, i64>, i64), Error> 
             Ok((cols.get("state")?, cols.get("n")?))
         })
         .collect::<Result<_, Error>>()?;
-    let pending = sqlx::query_scalar("SELECT count(*) FROM approvals WHERE state = 'pending'")
-        .fetch_one(tx.conn())
-        .await?;
+    let pending = sqlx::query_scalar(
+        "SELECT count(*) FROM approvals a JOIN deployments d ON d.id = a.deployment_id \
+         JOIN services s ON s.id = d.service_id WHERE a.state = 'pending' \
+         AND ($1 OR s.team_id = ANY($2) OR d.environment_id = ANY($3))",
+    )
+    .bind(everything)
+    .bind(&teams)
+    .bind(&environments)
+    .fetch_one(tx.conn())
+    .await?;
     Ok((states, pending))
 }

@@ -36,7 +36,7 @@ pub async fn read(tx: &mut Tx, actor: &Actor) -> Result<StatusView, Error> {
         ));
     }
     let visible = actor.rights.visible();
-    let (active, pending_approvals) = status::counts(tx).await?;
+    let (active, pending_approvals) = status::counts(tx, &visible).await?;
     Ok(StatusView {
         running: status::running(tx, &visible).await?,
         latest: status::latest(tx, &visible).await?,

@@ -149,7 +149,11 @@ pub async fn measure(app: &App) -> Result<u64, Error> {
     metrics::gauge!("slipway_queue_oldest_due_seconds").set(age);
     let (unchained, _) = audit::unchained(&mut tx).await?;
     metrics::gauge!("slipway_audit_unchained").set(unchained as f64);
-    let (active, approvals) = slipway_store::status::counts(&mut tx).await?;
+    let everything = Visible {
+        everything: true,
+        ..Visible::default()
+    };
+    let (active, approvals) = slipway_store::status::counts(&mut tx, &everything).await?;
     for state in ["pending", "queued", "running", "paused", "rolling_back"] {
         let n = active.get(state).copied().unwrap_or(0);
         metrics::gauge!("slipway_deployments_active", "state" => state).set(n as f64);

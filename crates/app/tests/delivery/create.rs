@@ -13,7 +13,10 @@ async fn plan(shop: &Shop, id: DeploymentId) -> slipway_domain::Digest {
 
 async fn places(shop: &Shop, id: DeploymentId) -> Vec<(String, String)> {
     let targets = shop.view(id).await.targets;
-    targets.iter().map(|t| (t.target.cluster_name.to_string(), t.target.namespace.to_string())).collect()
+    targets
+        .iter()
+        .map(|t| (t.target.cluster_name.to_string(), t.target.namespace.to_string()))
+        .collect()
 }
 
 #[tokio::test]
@@ -22,12 +25,18 @@ async fn a_draft_a_withdrawn_release_or_a_recalled_component_is_refused() {
     let draft = shop.draft("1.0.0").await;
     assert_eq!(code(shop.ask(&draft, "staging").await), "release-state");
     shop.seal(&draft).await;
-    shop.sql("UPDATE component_versions SET state = 'recalled', state_reason = 'CVE'").await.unwrap();
+    shop.sql("UPDATE component_versions SET state = 'recalled', state_reason = 'CVE'")
+        .await
+        .unwrap();
     assert_eq!(code(shop.ask(&draft, "staging").await), "component-recalled");
-    shop.sql("UPDATE component_versions SET state = 'available'").await.unwrap();
+    shop.sql("UPDATE component_versions SET state = 'available'")
+        .await
+        .unwrap();
     let ana = shop.who("ana").await;
     let why = Some("x".to_owned());
-    shop.act(async |tx| slipway_app::releases::withdraw(tx, &ana, "storefront@1.0.0", why).await).await.unwrap();
+    shop.act(async |tx| slipway_app::releases::withdraw(tx, &ana, "storefront@1.0.0", why).await)
+        .await
+        .unwrap();
     assert_eq!(code(shop.ask(&draft, "staging").await), "release-state");
     assert_eq!(code(shop.ask(&draft, "nowhere").await), "not-found");
     assert_eq!(shop.number("SELECT count(*) FROM deployments").await, 0);
@@ -41,7 +50,11 @@ async fn a_stage_is_reached_only_through_the_one_before() {
     assert!(words(refused).contains("staging"));
     assert_eq!(code(shop.ask(&release, "production").await), "not-promoted");
     let id = shop.ask(&release, "staging").await.unwrap();
-    assert_eq!(code(shop.ask(&release, "production").await), "not-promoted", "asked for is not succeeded");
+    assert_eq!(
+        code(shop.ask(&release, "production").await),
+        "not-promoted",
+        "asked for is not succeeded"
+    );
     let a = shop.claim_one().await;
     shop.fail(&a, "bad").await;
     shop.run_all().await;
@@ -49,7 +62,11 @@ async fn a_stage_is_reached_only_through_the_one_before() {
     assert_eq!(code(shop.ask(&release, "production").await), "not-promoted");
     let id = shop.staged(&release).await;
     shop.roll_back(id).await.unwrap();
-    assert_eq!(code(shop.ask(&release, "production").await), "not-promoted", "undone is not succeeded");
+    assert_eq!(
+        code(shop.ask(&release, "production").await),
+        "not-promoted",
+        "undone is not succeeded"
+    );
     shop.run_all().await;
     assert_eq!(code(shop.ask(&release, "production").await), "not-promoted");
     shop.check().await;
@@ -66,7 +83,9 @@ async fn without_the_right_nothing_is_asked_for() {
             environment: "staging".to_owned(),
             ..Default::default()
         };
-        let refused = shop.act(async |tx| slipway_app::deployments::create(&shop.app, tx, &actor, input).await).await;
+        let refused = shop
+            .act(async |tx| slipway_app::deployments::create(&shop.app, tx, &actor, input).await)
+            .await;
         assert_eq!(code(refused), "lacking", "{who}");
     }
 }
@@ -83,17 +102,25 @@ async fn other_namespaces_and_kinds_beyond_the_grant_are_refused_with_every_faul
         manifests: bad.to_owned(),
         ..Default::default()
     };
-    shop.act(async |tx| slipway_app::components::create_version(tx, &shop.app, &eve, "web", input).await).await.unwrap();
+    shop.act(async |tx| slipway_app::components::create_version(tx, &shop.app, &eve, "web", input).await)
+        .await
+        .unwrap();
     let ana = shop.who("ana").await;
     let draft = crate::shop::compose("storefront", "1.0.0");
-    shop.act(async |tx| slipway_app::releases::compose(tx, &ana, draft).await).await.unwrap();
+    shop.act(async |tx| slipway_app::releases::compose(tx, &ana, draft).await)
+        .await
+        .unwrap();
     shop.seal("storefront@1.0.0").await;
     match shop.ask("storefront@1.0.0", "staging").await {
         Err(Error::Invalid(faults)) => {
             let said: Vec<_> = faults.as_slice().iter().map(|f| f.detail.as_str()).collect();
             assert_eq!(said.len(), 2, "{said:?}");
             assert!(said.iter().all(|d| d.starts_with("on stage: ")), "{said:?}");
-            assert!(said.iter().any(|d| d.contains("kube-system")) && said.iter().any(|d| d.contains("ClusterRole")), "{said:?}");
+            assert!(
+                said.iter().any(|d| d.contains("kube-system"))
+                    && said.iter().any(|d| d.contains("ClusterRole")),
+                "{said:?}"
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -117,9 +144,14 @@ async fn targets_are_every_cluster_until_some_are_declared() {
         namespace: "elsewhere".to_owned(),
         labels: Default::default(),
     };
-    shop.act(async |tx| targets::create(tx, &ana, declared).await).await.unwrap();
+    shop.act(async |tx| targets::create(tx, &ana, declared).await)
+        .await
+        .unwrap();
     let second = shop.ask(&release, "production").await.unwrap();
-    assert_eq!(places(&shop, second).await, [("us".to_owned(), "elsewhere".to_owned())]);
+    assert_eq!(
+        places(&shop, second).await,
+        [("us".to_owned(), "elsewhere".to_owned())]
+    );
     assert_ne!(plan(&shop, first).await, plan(&shop, second).await);
     shop.run_all().await;
     assert_eq!(shop.state(second).await, StateName::Succeeded);
@@ -132,7 +164,10 @@ async fn the_plan_is_named_by_a_digest_that_changes_with_targets_and_renderings_
     let release = shop.release("1.0.0").await;
     shop.staged(&release).await;
     let mut plans = Vec::new();
-    let again = [shop.ask(&release, "production").await.unwrap(), shop.ask(&release, "production").await.unwrap()];
+    let again = [
+        shop.ask(&release, "production").await.unwrap(),
+        shop.ask(&release, "production").await.unwrap(),
+    ];
     assert_eq!(plan(&shop, again[0]).await, plan(&shop, again[1]).await);
     plans.push(plan(&shop, again[0]).await);
     let root = shop.who("root").await;
@@ -142,17 +177,27 @@ async fn the_plan_is_named_by_a_digest_that_changes_with_targets_and_renderings_
     .unwrap();
     let changes = [
         environments::Update {
-            settings: environments::SettingsInput { config: Some(vec![overlay]), ..Default::default() },
+            settings: environments::SettingsInput {
+                config: Some(vec![overlay]),
+                ..Default::default()
+            },
             ..Default::default()
         },
-        environments::Update { clusters: Some(vec!["eu".to_owned()]), ..Default::default() },
+        environments::Update {
+            clusters: Some(vec!["eu".to_owned()]),
+            ..Default::default()
+        },
     ];
     for change in changes {
         let revision = slipway_app::ANY_REVISION;
-        shop.act(async |tx| environments::update(tx, &root, "production", revision, change).await).await.unwrap();
+        shop.act(async |tx| environments::update(tx, &root, "production", revision, change).await)
+            .await
+            .unwrap();
         plans.push(plan(&shop, shop.ask(&release, "production").await.unwrap()).await);
     }
-    shop.sql("UPDATE deployments SET look_at = now() WHERE state = 'pending'").await.unwrap();
+    shop.sql("UPDATE deployments SET look_at = now() WHERE state = 'pending'")
+        .await
+        .unwrap();
     let other = shop.release("2.0.0").await;
     shop.run_all().await;
     shop.staged(&other).await;
@@ -171,13 +216,25 @@ async fn settings_changed_after_the_request_do_not_change_it() {
     let id = shop.ready("1.0.0").await;
     let root = shop.who("root").await;
     let change = environments::Update {
-        settings: environments::SettingsInput { approvals: Some(None), waves: Some(Vec::new()), ..Default::default() },
+        settings: environments::SettingsInput {
+            approvals: Some(None),
+            waves: Some(Vec::new()),
+            ..Default::default()
+        },
         ..Default::default()
     };
     let revision = slipway_app::ANY_REVISION;
-    shop.act(async |tx| environments::update(tx, &root, "production", revision, change).await).await.unwrap();
-    shop.sql("DELETE FROM role_bindings WHERE role = 'authority'").await.unwrap();
+    shop.act(async |tx| environments::update(tx, &root, "production", revision, change).await)
+        .await
+        .unwrap();
+    shop.sql("DELETE FROM role_bindings WHERE role = 'authority'")
+        .await
+        .unwrap();
     assert!(shop.claim().await.is_empty());
-    assert_eq!(shop.state(id).await, StateName::Pending, "it was asked for under the rule, and stays under it");
+    assert_eq!(
+        shop.state(id).await,
+        StateName::Pending,
+        "it was asked for under the rule, and stays under it"
+    );
     shop.check().await;
 }

@@ -264,6 +264,7 @@ async fn of_two_at_once_one_is_admitted_and_the_other_waits_and_comes_after() {
     let a = shop.claim_one().await;
     assert_eq!(a.deployment, first);
     assert!(shop.claim().await.is_empty());
+    shop.look().await;
     assert_eq!(
         (shop.state(first).await, shop.state(second).await),
         (StateName::Running, StateName::Pending)

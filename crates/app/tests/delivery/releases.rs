@@ -5,12 +5,17 @@ use slipway_app::{Error, components, releases};
 use slipway_domain::{approval::ApprovalState, deployment::StateName};
 
 fn notes(text: &str) -> releases::Update {
-    releases::Update { notes: Some(text.to_owned()), ..Default::default() }
+    releases::Update {
+        notes: Some(text.to_owned()),
+        ..Default::default()
+    }
 }
 
 async fn update(shop: &Shop, if_match: i64, text: &str) -> Result<i64, Error> {
     let ana = shop.who("ana").await;
-    let view = shop.act(async |tx| releases::update(tx, &ana, "storefront@1.0.0", if_match, notes(text)).await).await?;
+    let view = shop
+        .act(async |tx| releases::update(tx, &ana, "storefront@1.0.0", if_match, notes(text)).await)
+        .await?;
     Ok(view.release.revision)
 }
 
@@ -21,7 +26,8 @@ async fn seal(shop: &Shop, name: &str) -> Result<releases::ReleaseView, Error> {
 
 async fn withdraw(shop: &Shop, name: &str) -> Result<releases::ReleaseView, Error> {
     let ana = shop.who("ana").await;
-    shop.act(async |tx| releases::withdraw(tx, &ana, name, Some("unsound".to_owned())).await).await
+    shop.act(async |tx| releases::withdraw(tx, &ana, name, Some("unsound".to_owned())).await)
+        .await
 }
 
 #[tokio::test]
@@ -38,7 +44,9 @@ async fn a_draft_is_changed_only_by_whoever_saw_it_as_it_is() {
     assert_eq!(lost, "stale");
     for (who, why) in [("otto", "lacking"), ("eve", "lacking"), ("ada", "lacking")] {
         let actor = shop.who(who).await;
-        let refused = shop.act(async |tx| releases::update(tx, &actor, "storefront@1.0.0", 3, notes("z")).await).await;
+        let refused = shop
+            .act(async |tx| releases::update(tx, &actor, "storefront@1.0.0", 3, notes("z")).await)
+            .await;
         assert_eq!(code(refused), why, "{who}");
     }
     shop.check().await;
@@ -49,16 +57,32 @@ async fn a_release_is_composed_of_what_is_there_and_says_every_fault() {
     let shop = Shop::open().await;
     shop.draft("1.0.0").await;
     let ana = shop.who("ana").await;
-    let again = shop.act(async |tx| releases::compose(tx, &ana, compose("storefront", "1.0.0")).await).await;
+    let again = shop
+        .act(async |tx| releases::compose(tx, &ana, compose("storefront", "1.0.0")).await)
+        .await;
     assert_eq!(code(again), "release-exists");
     let mut bad = compose("nobody", "one");
-    bad.components.push(releases::ComponentChoice { name: "web".to_owned(), version: "1.0.0".to_owned() });
-    bad.components.push(releases::ComponentChoice { name: "web".to_owned(), version: "1.0.0".to_owned() });
+    bad.components.push(releases::ComponentChoice {
+        name: "web".to_owned(),
+        version: "1.0.0".to_owned(),
+    });
+    bad.components.push(releases::ComponentChoice {
+        name: "web".to_owned(),
+        version: "1.0.0".to_owned(),
+    });
     match shop.act(async |tx| releases::compose(tx, &ana, bad).await).await {
         Err(Error::Invalid(faults)) => {
             let mut at: Vec<_> = faults.as_slice().iter().map(|f| f.pointer.clone()).collect();
             at.sort();
-            assert_eq!(at, ["/components/0/version", "/components/2/name", "/service", "/version"]);
+            assert_eq!(
+                at,
+                [
+                    "/components/0/version",
+                    "/components/2/name",
+                    "/service",
+                    "/version"
+                ]
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -74,8 +98,14 @@ async fn the_digest_is_the_one_of_the_content_and_the_same_whoever_computes_it_a
     assert_eq!(digest, sealed.content_digest().unwrap());
     let ana = shop.who("ana").await;
     let mut tx = shop.app.begin().await.unwrap();
-    let read = releases::get(&mut tx, &ana, "storefront@1.0.0").await.unwrap().release;
-    assert_eq!((read.content_digest().unwrap(), read.state.seal().unwrap().digest), (digest, digest));
+    let read = releases::get(&mut tx, &ana, "storefront@1.0.0")
+        .await
+        .unwrap()
+        .release;
+    assert_eq!(
+        (read.content_digest().unwrap(), read.state.seal().unwrap().digest),
+        (digest, digest)
+    );
     let mut other = read.clone();
     other.notes.push('!');
     assert_ne!(other.content_digest().unwrap(), digest);
@@ -118,35 +148,65 @@ async fn a_recalled_component_or_an_unmet_requirement_cannot_be_sealed() {
     let shop = Shop::open().await;
     let eve = shop.who("eve").await;
     shop.draft("1.0.0").await;
-    shop.act(async |tx| components::recall(tx, &eve, "web", "1.0.0", "CVE-1").await).await.unwrap();
+    shop.act(async |tx| components::recall(tx, &eve, "web", "1.0.0", "CVE-1").await)
+        .await
+        .unwrap();
     let refused = seal(&shop, "storefront@1.0.0").await;
     assert!(words(refused).contains("CVE-1"));
     let ana = shop.who("ana").await;
-    let again = shop.act(async |tx| releases::compose(tx, &ana, compose("storefront", "1.0.1")).await).await;
+    let again = shop
+        .act(async |tx| releases::compose(tx, &ana, compose("storefront", "1.0.1")).await)
+        .await;
     assert_eq!(code(again), "invalid");
     let mut recalled = compose("storefront", "1.0.1");
     "1.0.0".clone_into(&mut recalled.components[0].version);
-    assert!(words(shop.act(async |tx| releases::compose(tx, &ana, recalled).await).await).contains("CVE-1"));
+    assert!(
+        words(
+            shop.act(async |tx| releases::compose(tx, &ana, recalled).await)
+                .await
+        )
+        .contains("CVE-1")
+    );
 
-    let base = components::Create { name: "base".to_owned(), team: "shop".to_owned(), ..Default::default() };
-    shop.act(async |tx| components::create(tx, &eve, base).await).await.unwrap();
-    for (component, version, requires) in [("base", "1.0.0", None), ("base", "2.0.0", None), ("web", "2.0.0", Some("^2"))] {
+    let base = components::Create {
+        name: "base".to_owned(),
+        team: "shop".to_owned(),
+        ..Default::default()
+    };
+    shop.act(async |tx| components::create(tx, &eve, base).await)
+        .await
+        .unwrap();
+    for (component, version, requires) in [
+        ("base", "1.0.0", None),
+        ("base", "2.0.0", None),
+        ("web", "2.0.0", Some("^2")),
+    ] {
         let input = components::CreateVersion {
             version: version.to_owned(),
             manifests: manifests(version).replace("name: web", &format!("name: {component}")),
             requires: requires
-                .map(|range| components::RequirementInput { component: "base".to_owned(), version: range.to_owned() })
+                .map(|range| components::RequirementInput {
+                    component: "base".to_owned(),
+                    version: range.to_owned(),
+                })
                 .into_iter()
                 .collect(),
             ..Default::default()
         };
-        shop.act(async |tx| components::create_version(tx, &shop.app, &eve, component, input).await).await.unwrap();
+        shop.act(async |tx| components::create_version(tx, &shop.app, &eve, component, input).await)
+            .await
+            .unwrap();
     }
     for (n, (base, fits)) in [("1.0.0", false), ("2.0.0", true)].into_iter().enumerate() {
         let mut input = compose("storefront", "2.0.0");
         input.version = format!("2.0.{n}");
-        input.components.push(releases::ComponentChoice { name: "base".to_owned(), version: base.to_owned() });
-        shop.act(async |tx| releases::compose(tx, &ana, input).await).await.unwrap();
+        input.components.push(releases::ComponentChoice {
+            name: "base".to_owned(),
+            version: base.to_owned(),
+        });
+        shop.act(async |tx| releases::compose(tx, &ana, input).await)
+            .await
+            .unwrap();
         let result = seal(&shop, &format!("storefront@2.0.{n}")).await;
         assert_eq!(result.is_ok(), fits, "{result:?}");
         if !fits {
@@ -166,15 +226,24 @@ async fn withdrawing_rejects_what_waits_and_leaves_what_runs() {
     let a = shop.claim_one().await;
     assert_eq!(a.deployment, running);
     let without = shop.who("ana").await;
-    let silent = shop.act(async |tx| releases::withdraw(tx, &without, "storefront@1.0.0", None).await).await;
+    let silent = shop
+        .act(async |tx| releases::withdraw(tx, &without, "storefront@1.0.0", None).await)
+        .await;
     assert_eq!(code(silent), "invalid");
     withdraw(&shop, &release).await.unwrap();
     assert_eq!(shop.state(pending).await, StateName::Rejected);
     assert!(shop.reason(pending).await.contains("unsound"));
-    assert_eq!(shop.number("SELECT count(*) FROM approvals WHERE state = 'withdrawn'").await, 1);
+    assert_eq!(
+        shop.number("SELECT count(*) FROM approvals WHERE state = 'withdrawn'")
+            .await,
+        1
+    );
     assert_eq!(code(shop.approve(pending).await), "approval-state");
     assert_eq!(ApprovalState::Withdrawn.as_str(), "withdrawn");
     shop.succeed(&a).await;
-    assert_eq!((shop.state(running).await, shop.state(staging).await), (StateName::Succeeded, StateName::Succeeded));
+    assert_eq!(
+        (shop.state(running).await, shop.state(staging).await),
+        (StateName::Succeeded, StateName::Succeeded)
+    );
     shop.check().await;
 }

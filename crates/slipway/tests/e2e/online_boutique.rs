@@ -7,6 +7,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use slipway_domain::clock::process_now;
 use std::collections::BTreeMap;
 
 /// An object's kind and name.
@@ -164,161 +165,175 @@ fn previewed(preview: &Value, change: &str) -> Vec<Key> {
         .collect()
 }
 
-#[tokio::test]
-async fn a_published_application_deploys_changes_and_rolls_back_object_for_object() {
-    let mut world = World::empty("boutique", &[ALL]).await;
-    let namespace = world.namespace("staging").await;
-    world.cluster("staging").await;
-    let config = configuration(namespace.minor_version().await);
-    world
-        .environment(
-            "staging",
-            &["staging"],
-            json!({"progress_deadline": "PT60S", "config": config}),
-        )
-        .await;
-
-    // In as one component.
-    let version = world.version("1.0.0", &published()).await;
-    let keys = keys(&version);
-    assert_eq!(keys.len(), 35, "{version:#}");
-    assert!(text(&version["digest"]).starts_with("sha256:"));
-    world
-        .ana
-        .post("/v1/releases", world.composition("1.0.0"))
-        .await
-        .expect(201);
-    let digest = world.seal("1.0.0").await;
-    let first = world.deploy("1.0.0", "staging").await;
-    let deployed = world.ends(&first, "succeeded").await;
-    tell("35 objects, from nothing to healthy", &deployed);
-    assert_eq!(
-        (&deployed["targets"][0]["ready"], &deployed["targets"][0]["total"]),
-        (&json!(12), &json!(12)),
-        "{deployed:#}"
-    );
-    let one = snapshot(&namespace, &keys).await;
-    let one_pods = pods(&namespace).await;
-    let one_names = names(&namespace).await;
-    let one_sets = namespace.list("ReplicaSet").await;
-    check_available(&one, 12);
-    check_marks(&one, "1.0.0", &digest, "1");
-
-    // What a changed version would do is shown, and showing it does nothing.
-    let digest = world.sealed("1.1.0", &changed()).await;
-    let later = Timestamp::now() + SignedDuration::from_hours(1);
-    let body =
-        json!({"release": world.release("1.1.0"), "environment": "staging", "not_before": later.to_string()});
-    let asked = world.otto.post("/v1/deployments", body).await.expect(201);
-    assert_eq!(asked["state"], "pending", "{asked:#}");
-    assert_eq!(asked["blockers"][0]["kind"], "schedule", "{asked:#}");
-    let waiting = text(&asked["id"]);
-    let preview = world
-        .otto
-        .get(&format!("/v1/deployments/{waiting}/preview"))
-        .await
-        .expect(200);
-    assert_eq!(counts(&preview), [0, 1, 33, 1], "{preview:#}");
-    assert_eq!(previewed(&preview, "updated"), [updated()]);
-    assert_eq!(previewed(&preview, "pruned"), [gone()]);
-    let paths = preview["targets"][0]["objects"].as_array().expect("objects");
-    let paths = &paths.iter().find(|o| o["change"] == "updated").expect("it")["paths"];
-    assert_eq!(paths.as_array().map(Vec::len), Some(1), "{paths:#}");
-    assert_eq!(
-        paths[0]["pointer"], "/spec/template/spec/containers/0/image",
-        "{paths:#}"
-    );
-    assert_eq!(
-        snapshot(&namespace, &keys)
-            .await
-            .into_values()
-            .map(versioned)
-            .collect::<Vec<_>>(),
-        one.values().cloned().map(versioned).collect::<Vec<_>>(),
-        "a preview changed something"
-    );
-    world.steer(&waiting, "cancel").await.expect(200);
-
-    // The deployment does exactly that.
-    let second = world.deploy("1.1.0", "staging").await;
-    tell(
-        "one of 35 changed, one gone",
-        &world.ends(&second, "succeeded").await,
-    );
-    let kept: Vec<Key> = keys.iter().filter(|key| **key != gone()).cloned().collect();
-    let two = snapshot(&namespace, &kept).await;
-    check_available(&two, 11);
-    check_marks(&two, "1.1.0", &digest, "2");
-    let mut expected = one_names.clone();
-    expected.retain(|key| *key != gone());
-    assert_eq!(
-        names(&namespace).await,
-        expected,
-        "something else is gone, or new"
-    );
-    for key in &kept {
-        let (was, is) = (&one[key], &two[key]);
-        assert_eq!(
-            was["metadata"]["uid"], is["metadata"]["uid"],
-            "{key:?} was made anew"
-        );
-        if *key == updated() {
-            let image = &is["spec"]["template"]["spec"]["containers"][0]["image"];
-            assert!(text(image).ends_with("/cartservice:v0.10.7"), "{image}");
-        } else {
-            assert_eq!(content(was), content(is), "{key:?}");
-        }
-    }
-    // No other Deployment rolled out again, and no pod of theirs was replaced. (Their `metadata.generation` does move: the
-    // API server counts a Deployment's annotations as part of what it is asked for, and they name the new release.)
-    let two_sets = namespace.list("ReplicaSet").await;
-    let new: Vec<_> = two_sets
-        .iter()
-        .filter(|(name, _)| !one_sets.contains_key(*name))
-        .collect();
-    assert_eq!(new.len(), 1, "{new:#?}");
-    assert_eq!(new[0].1["metadata"]["labels"]["app"], updated().1.as_str());
-    let two_pods = pods(&namespace).await;
-    for (uid, app) in &one_pods {
-        let changed = *app == updated().1 || *app == gone().1;
-        assert_eq!(two_pods.contains_key(uid), !changed, "pod of {app}");
-    }
-
-    // And the first comes back, object for object.
-    let undo = world
-        .ana
-        .post(
-            &format!("/v1/deployments/{second}/rollback"),
-            json!({"reason": "the cart is slow"}),
-        )
-        .await
-        .expect(201);
-    assert_eq!(undo["kind"], "roll_back", "{undo:#}");
-    assert_eq!(undo["rolls_back"], second.as_str(), "{undo:#}");
-    let undone = world.ends(&text(&undo["id"]), "succeeded").await;
-    tell("rollback", &undone);
-    let three = snapshot(&namespace, &keys).await;
-    check_available(&three, 12);
-    assert_eq!(names(&namespace).await, one_names);
-    for key in &keys {
-        assert_eq!(content(&three[key]), content(&one[key]), "{key:?}");
-    }
-    let runs = world.vera.get("/v1/status").await.expect(200);
-    assert_eq!(
-        runs["services"][0]["runs"][0]["release"],
-        world.release("1.0.0"),
-        "{runs:#}"
-    );
-    world.audit_holds();
-    namespace.close().await;
-    world.close().await;
+/// The application on a cluster, and what was there when its first version was healthy.
+struct Boutique {
+    world: World,
+    namespace: Namespace,
+    keys: Vec<Key>,
+    objects: Objects,
+    names: Vec<Key>,
+    replica_sets: BTreeMap<String, Value>,
+    pods: BTreeMap<String, String>,
 }
 
-/// Which write of an object this is, by the API server's own count.
-fn versioned(object: Value) -> (String, String) {
-    (
-        text(&object["metadata"]["uid"]),
-        // A Deployment's status moves by itself; its specification and marks do not.
-        content(&object).to_string() + &object["metadata"]["annotations"].to_string(),
-    )
+impl Boutique {
+    /// In as one component, and out to a cluster.
+    async fn deployed() -> Self {
+        let mut world = World::empty("boutique", &[ALL]).await;
+        let namespace = world.namespace("staging").await;
+        world.cluster("staging").await;
+        let config = configuration(namespace.minor_version().await);
+        let settings = json!({"progress_deadline": "PT60S", "config": config});
+        world.environment("staging", &["staging"], settings).await;
+        let version = world.version("1.0.0", &published()).await;
+        let keys = keys(&version);
+        assert_eq!(keys.len(), 35, "{version:#}");
+        assert!(text(&version["digest"]).starts_with("sha256:"));
+        let composition = world.composition("1.0.0");
+        world.ana.post("/v1/releases", composition).await.expect(201);
+        let digest = world.seal("1.0.0").await;
+        let first = world.deploy("1.0.0", "staging").await;
+        let deployed = world.ends(&first, "succeeded").await;
+        tell("35 objects, from nothing to healthy", &deployed);
+        let target = &deployed["targets"][0];
+        assert_eq!(
+            (&target["ready"], &target["total"]),
+            (&json!(12), &json!(12)),
+            "{deployed:#}"
+        );
+        let objects = snapshot(&namespace, &keys).await;
+        check_available(&objects, 12);
+        check_marks(&objects, "1.0.0", &digest, "1");
+        Self {
+            names: names(&namespace).await,
+            replica_sets: namespace.list("ReplicaSet").await,
+            pods: pods(&namespace).await,
+            world,
+            namespace,
+            keys,
+            objects,
+        }
+    }
+
+    /// What a changed version would do is shown while it waits, and showing it does nothing.
+    async fn preview(&self) {
+        let world = &self.world;
+        let later = process_now() + SignedDuration::from_hours(1);
+        let body = json!({
+            "release": world.release("1.1.0"), "environment": "staging", "not_before": later.to_string(),
+        });
+        let asked = world.otto.post("/v1/deployments", body).await.expect(201);
+        assert_eq!(asked["state"], "pending", "{asked:#}");
+        assert_eq!(asked["blockers"][0]["kind"], "schedule", "{asked:#}");
+        let waiting = text(&asked["id"]);
+        let preview = world
+            .otto
+            .get(&format!("/v1/deployments/{waiting}/preview"))
+            .await;
+        let preview = preview.expect(200);
+        assert_eq!(counts(&preview), [0, 1, 33, 1], "{preview:#}");
+        assert_eq!(previewed(&preview, "updated"), [updated()]);
+        assert_eq!(previewed(&preview, "pruned"), [gone()]);
+        let objects = preview["targets"][0]["objects"].as_array().expect("objects");
+        let paths = &objects.iter().find(|o| o["change"] == "updated").expect("it")["paths"];
+        assert_eq!(paths.as_array().map(Vec::len), Some(1), "{paths:#}");
+        assert_eq!(
+            paths[0]["pointer"], "/spec/template/spec/containers/0/image",
+            "{paths:#}"
+        );
+        let now = snapshot(&self.namespace, &self.keys).await;
+        for (key, was) in &self.objects {
+            assert_eq!(asked_for(was), asked_for(&now[key]), "a preview changed {key:?}");
+        }
+        world.steer(&waiting, "cancel").await.expect(200);
+    }
+
+    /// The changed version does exactly what its preview has shown.
+    async fn change(&self, digest: &str) -> String {
+        let id = self.world.deploy("1.1.0", "staging").await;
+        tell(
+            "one of 35 changed, one gone",
+            &self.world.ends(&id, "succeeded").await,
+        );
+        let kept: Vec<Key> = self.keys.iter().filter(|key| **key != gone()).cloned().collect();
+        let objects = snapshot(&self.namespace, &kept).await;
+        check_available(&objects, 11);
+        check_marks(&objects, "1.1.0", digest, "2");
+        let mut expected = self.names.clone();
+        expected.retain(|key| *key != gone());
+        assert_eq!(
+            names(&self.namespace).await,
+            expected,
+            "something else is gone, or new"
+        );
+        for (key, is) in &objects {
+            let was = &self.objects[key];
+            assert_eq!(
+                was["metadata"]["uid"], is["metadata"]["uid"],
+                "{key:?} was made anew"
+            );
+            if *key == updated() {
+                let image = &is["spec"]["template"]["spec"]["containers"][0]["image"];
+                assert!(text(image).ends_with("/cartservice:v0.10.7"), "{image}");
+            } else {
+                assert_eq!(content(was), content(is), "{key:?}");
+            }
+        }
+        // No other Deployment rolled out again, and no pod of theirs was replaced. (Their `metadata.generation` does move:
+        // the API server counts a Deployment's annotations as part of what it is asked for, and they name the release.)
+        let sets = self.namespace.list("ReplicaSet").await;
+        let new = sets
+            .iter()
+            .filter(|(name, _)| !self.replica_sets.contains_key(*name));
+        let new: Vec<String> = new
+            .map(|(_, set)| text(&set["metadata"]["labels"]["app"]))
+            .collect();
+        assert_eq!(new, [updated().1]);
+        let pods = pods(&self.namespace).await;
+        for (uid, app) in &self.pods {
+            let changed = *app == updated().1 || *app == gone().1;
+            assert_eq!(pods.contains_key(uid), !changed, "pod of {app}");
+        }
+        id
+    }
+
+    /// The first version comes back, object for object.
+    async fn roll_back(&self, id: &str) {
+        let path = format!("/v1/deployments/{id}/rollback");
+        let reason = json!({"reason": "the cart is slow"});
+        let undo = self.world.ana.post(&path, reason).await.expect(201);
+        assert_eq!(undo["kind"], "roll_back", "{undo:#}");
+        assert_eq!(undo["rolls_back"], id, "{undo:#}");
+        tell(
+            "rollback",
+            &self.world.ends(&text(&undo["id"]), "succeeded").await,
+        );
+        let objects = snapshot(&self.namespace, &self.keys).await;
+        check_available(&objects, 12);
+        assert_eq!(names(&self.namespace).await, self.names);
+        for (key, is) in &objects {
+            assert_eq!(content(is), content(&self.objects[key]), "{key:?}");
+        }
+        let status = self.world.vera.get("/v1/status").await.expect(200);
+        let runs = &status["services"][0]["runs"][0]["release"];
+        assert_eq!(*runs, self.world.release("1.0.0"), "{status:#}");
+    }
+}
+
+/// Which object it is, its content, and our marks: all but its status, which moves by itself.
+fn asked_for(object: &Value) -> (&Value, Value, &Value) {
+    let metadata = &object["metadata"];
+    (&metadata["uid"], content(object), &metadata["annotations"])
+}
+
+#[tokio::test]
+async fn a_published_application_deploys_changes_and_rolls_back_object_for_object() {
+    let boutique = Boutique::deployed().await;
+    let digest = boutique.world.sealed("1.1.0", &changed()).await;
+    boutique.preview().await;
+    let second = boutique.change(&digest).await;
+    boutique.roll_back(&second).await;
+    boutique.world.audit_holds();
+    boutique.namespace.close().await;
+    boutique.world.close().await;
 }

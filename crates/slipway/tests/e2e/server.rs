@@ -156,7 +156,7 @@ impl Server {
 }
 
 /// Length of leases in these tests: the shortest that a server accepts.
-pub(crate) const LEASE_SECONDS: u64 = 5;
+pub(crate) const LEASE_SECONDS: i64 = 5;
 
 impl Drop for Server {
     fn drop(&mut self) {

@@ -69,11 +69,11 @@ impl World {
 
     /// People, a team, a service and its component; no cluster.
     pub(crate) async fn empty(prefix: &str, processes: &[&str]) -> Self {
+        let database = Database::create().await;
         let unique = uuid::Uuid::now_v7().simple().to_string();
         let service = format!("{prefix}-{}", &unique[20..]);
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&service);
         fs::create_dir_all(&dir).expect("a folder");
-        let database = Database::create().await;
         let mut servers = Vec::new();
         for (i, roles) in processes.iter().enumerate() {
             servers.push(Server::start(&dir, &format!("server-{i}"), &database.url, roles).await);
