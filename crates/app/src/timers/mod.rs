@@ -2,7 +2,7 @@
 //! audit entries, cleaning up. Each takes no input but the database, and says how much there was to do.
 
 use crate::{App, Error, Tx, deployments, execution, idempotency, record};
-use slipway_domain::{deployment::State, ids::DeploymentId};
+use slipway_domain::{deployment::State, identity::Visible, ids::DeploymentId};
 use slipway_store::{audit, deployments as stored, events, work};
 
 /// How much one round takes at most.
