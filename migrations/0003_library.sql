@@ -65,15 +65,20 @@ CREATE TABLE release_components (
 );
 CREATE INDEX release_components_of_version ON release_components (version_id);
 
--- A sealed release never changes, whoever writes: what is sealed can only be withdrawn.
+-- A sealed release never changes, whoever writes: what is sealed can only be withdrawn, and stays withdrawn.
 CREATE FUNCTION sealed_releases_are_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF OLD.state <> 'draft' AND (
-        NEW.service_id, NEW.version, NEW.config, NEW.notes, NEW.digest, NEW.sealed_by, NEW.sealed_at, NEW.author_id
+        NEW.service_id, NEW.version, NEW.config, NEW.notes, NEW.digest, NEW.sealed_by, NEW.sealed_at, NEW.author_id,
+        NEW.editors
     ) IS DISTINCT FROM (
-        OLD.service_id, OLD.version, OLD.config, OLD.notes, OLD.digest, OLD.sealed_by, OLD.sealed_at, OLD.author_id
+        OLD.service_id, OLD.version, OLD.config, OLD.notes, OLD.digest, OLD.sealed_by, OLD.sealed_at, OLD.author_id,
+        OLD.editors
     ) THEN
         RAISE EXCEPTION 'release % is sealed and cannot be changed', OLD.id;
+    END IF;
+    IF (OLD.state, NEW.state) IN (('sealed', 'draft'), ('withdrawn', 'draft'), ('withdrawn', 'sealed')) THEN
+        RAISE EXCEPTION 'release % is % and cannot become %', OLD.id, OLD.state, NEW.state;
     END IF;
     RETURN NEW;
 END $$;

@@ -41,6 +41,10 @@ pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
     except.extend(d.rolls_back);
     let holder = deployments::holder(tx, d.service, d.environment, &except).await?;
     // While its own predecessor's executor finishes a step, a rollback waits for the target, not for the environment.
+    let overtaken_on = match d.rolls_back {
+        Some(undone) => overtaken_on(tx, d.id, undone).await?,
+        None => Vec::new(),
+    };
     let concurrency = concurrency::Facts {
         holder: holder.map(|h| concurrency::Holder {
             id: h.id,
@@ -48,12 +52,9 @@ pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
             state: h.state,
             finishing: h.state.is_terminal(),
         }),
+        overtaken_on,
     };
     let lighter = d.kind == Kind::RollBack;
-    let release_problem = match d.rolls_back {
-        Some(undone) => moved_on(tx, d.id, undone).await?,
-        None => release_problem,
-    };
     Ok(Facts {
         kind: d.kind,
         release_problem,
@@ -80,29 +81,24 @@ pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
     })
 }
 
-/// Why a rollback would undo more than it was asked to: somebody else has been at work on a target since.
-async fn moved_on(
+/// Where a rollback would undo more than it was asked to: somebody else has been at work there since.
+async fn overtaken_on(
     tx: &mut Tx,
     rollback: DeploymentId,
     undone: DeploymentId,
-) -> Result<Option<String>, Error> {
+) -> Result<Vec<String>, Error> {
     let before = deployment_targets::of(tx, undone).await?;
+    let mut overtaken = Vec::new();
     for row in deployment_targets::of(tx, rollback).await? {
         let Some(target) = targets::get(tx, row.target.target).await? else {
             continue;
         };
-        let of_undone = before
-            .iter()
-            .find(|b| b.target.target == row.target.target)
-            .and_then(|b| b.target.generation);
-        if of_undone != Some(target.target.generation) {
-            return Ok(Some(format!(
-                "another deployment has been at work on {} since",
-                row.target.cluster_name
-            )));
+        let of_undone = before.iter().find(|b| b.target.target == row.target.target);
+        if of_undone.and_then(|b| b.target.generation) != Some(target.target.generation) {
+            overtaken.push(row.target.cluster_name.to_string());
         }
     }
-    Ok(None)
+    Ok(overtaken)
 }
 
 /// How soon to look again while nothing but another deployment is in the way: its end tells, but may go unheard.

@@ -20,7 +20,10 @@ use slipway_store::{
     deployments::{self, Row},
     environments, releases, renderings, steps, targets, work,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 /// Claims work that is due.
 pub(super) async fn claim(app: &App, request: &ClaimRequest) -> Result<Vec<Assignment>, Error> {
@@ -67,12 +70,11 @@ async fn claim_due(app: &App, request: &ClaimRequest) -> Result<Claimed, Error> 
     let mut go = Vec::new();
     let mut rows: BTreeMap<_, Option<Row>> = BTreeMap::new();
     for unit in due {
-        if !rows.contains_key(&unit.deployment) {
-            let row = match admitted(&mut tx, &unit).await {
+        if let Entry::Vacant(place) = rows.entry(unit.deployment) {
+            place.insert(match admitted(&mut tx, &unit).await {
                 Err(error @ Error::Internal(_)) => return Ok(Claimed::Cannot(unit.id, error)),
                 other => other?,
-            };
-            rows.insert(unit.deployment, row);
+            });
         }
         if rows.get(&unit.deployment).is_some_and(Option::is_some) {
             go.push(unit);

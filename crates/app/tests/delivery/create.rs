@@ -142,7 +142,7 @@ async fn targets_are_every_cluster_until_some_are_declared() {
         environment: "production".to_owned(),
         cluster: "us".to_owned(),
         namespace: "elsewhere".to_owned(),
-        labels: Default::default(),
+        labels: std::collections::BTreeMap::new(),
     };
     shop.act(async |tx| targets::create(tx, &ana, declared).await)
         .await

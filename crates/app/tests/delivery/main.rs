@@ -1,6 +1,8 @@
 //! From a draft to what runs: releases, gates, claims, waves, rollbacks and the record, on a real Postgres. No cluster is
 //! ever contacted: the test is the executor.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod approvals;
 mod claims;
 mod create;

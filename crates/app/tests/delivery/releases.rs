@@ -131,6 +131,7 @@ async fn what_is_sealed_is_sealed_once_and_never_changes_not_even_below_the_appl
         format!("UPDATE releases SET digest = 'sha256:{}'", "0".repeat(64)),
         "UPDATE releases SET sealed_by = author_id, author_id = (SELECT id FROM principals WHERE subject = 'ada')".to_owned(),
         "UPDATE releases SET state = 'draft', digest = NULL".to_owned(),
+        "UPDATE releases SET editors = ARRAY[author_id]".to_owned(),
         format!("UPDATE release_components SET version_id = {other}"),
         format!("INSERT INTO release_components SELECT id, {other}, 2 FROM releases"),
         "DELETE FROM release_components".to_owned(),
@@ -139,6 +140,8 @@ async fn what_is_sealed_is_sealed_once_and_never_changes_not_even_below_the_appl
     }
     withdraw(&shop, "storefront@1.0.0").await.unwrap();
     assert!(shop.sql("UPDATE releases SET notes = 'x'").await.is_err());
+    let revive = "UPDATE releases SET state = 'sealed', withdrawn_at = NULL, withdrawn_reason = NULL";
+    assert!(shop.sql(revive).await.is_err());
     assert_eq!(code(withdraw(&shop, "storefront@1.0.0").await), "release-state");
     shop.check().await;
 }

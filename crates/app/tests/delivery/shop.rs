@@ -21,7 +21,7 @@ use slipway_domain::{
     ports::{ClaimRequest, WorkQueue as _},
     work::{Ack, Assignment, Report, StepOutcome},
 };
-use slipway_store::{principals, role_bindings};
+use slipway_store::{audit::Filter, principals, role_bindings};
 use slipway_testkit::{Clusters, TestDb};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -289,19 +289,6 @@ impl Shop {
             .unwrap();
     }
 
-    pub(crate) async fn digest(&self, release: &str) -> Digest {
-        let ana = self.who("ana").await;
-        let mut tx = self.app.begin().await.unwrap();
-        releases::get(&mut tx, &ana, release)
-            .await
-            .unwrap()
-            .release
-            .state
-            .seal()
-            .unwrap()
-            .digest
-    }
-
     /// Asks for a deployment, as `otto`.
     pub(crate) async fn ask(&self, release: &str, environment: &str) -> Result<DeploymentId, Error> {
         let otto = self.who("otto").await;
@@ -555,7 +542,7 @@ impl Shop {
         while timers::chain(&self.app).await.unwrap() > 0 {}
         let mut verifier = Verifier::default();
         let mut tx = self.app.begin().await.unwrap();
-        for (entry, digest) in slipway_store::audit::after(&mut tx, 0, &Default::default(), 1_000_000)
+        for (entry, digest) in slipway_store::audit::after(&mut tx, 0, &Filter::default(), 1_000_000)
             .await
             .unwrap()
         {

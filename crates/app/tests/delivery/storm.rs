@@ -47,7 +47,7 @@ async fn executor(
         holder: name,
         max: 3,
         lease: jiff::SignedDuration::from_millis(300),
-        cluster_labels: Default::default(),
+        cluster_labels: std::collections::BTreeMap::new(),
     };
     let retry = |error: &slipway_domain::ports::QueueUnavailable| {
         let text = format!("{error:?}");

@@ -290,9 +290,10 @@ fn allowed(state: StateName) -> &'static str {
         StateName::Failed | StateName::Errored | StateName::Cancelled => {
             "it has ended; it can be retried or rolled back by a deployment of its own"
         }
-        StateName::RolledBack | StateName::Rejected | StateName::Expired | StateName::Superseded => {
-            "it has ended; request a new deployment"
+        StateName::RolledBack | StateName::Expired => {
+            "it has ended; it can be retried by a deployment of its own"
         }
+        StateName::Rejected | StateName::Superseded => "it has ended; request a new deployment",
     }
 }
 

@@ -1,4 +1,5 @@
-//! No other deployment of the service holds that environment. A waiting approval holds nothing.
+//! No other deployment of the service holds that environment. A waiting approval holds nothing. And none has been at work
+//! on what a rollback is to undo.
 
 use super::Verdict;
 use crate::{deployment::StateName, ids::DeploymentId};
@@ -9,6 +10,9 @@ use serde_json::{Value, json};
 pub struct Facts {
     /// The other deployment, if there is one. The one that this rolls back does not count.
     pub holder: Option<Holder>,
+    /// Targets of a rollback on which another deployment has been at work since what it undoes: it would undo more than
+    /// it was asked to.
+    pub overtaken_on: Vec<String>,
 }
 
 /// A deployment that holds the environment.
@@ -27,6 +31,16 @@ pub struct Holder {
 /// Judges it.
 #[must_use]
 pub fn judge(facts: &Facts) -> (Verdict, Value) {
+    if !facts.overtaken_on.is_empty() {
+        let reason = format!(
+            "another deployment has been at work on {} since",
+            facts.overtaken_on.join(", ")
+        );
+        return (
+            Verdict::refused(reason),
+            json!({"overtaken_on": facts.overtaken_on}),
+        );
+    }
     match &facts.holder {
         None => (
             Verdict::satisfied("nothing else of the service runs here"),

@@ -137,7 +137,7 @@ pub struct Gate {
 pub struct Facts {
     /// Deploy or roll back.
     pub kind: Kind,
-    /// Why the release may not be deployed, or the rollback would undo what it was not asked to, if so.
+    /// Why the release may not be deployed, if it may not.
     pub release_problem: Option<String>,
     /// The stage before; none when the environment promotes from nowhere.
     pub promotion: Option<promotion::Facts>,
@@ -176,12 +176,6 @@ pub fn evaluate(facts: &Facts, now: Timestamp) -> Vec<Gate> {
         }
         gates.push(gate(GateName::Schedule, schedule::judge(&facts.schedule, now)));
         gates.push(gate(GateName::Rollback, rollback::judge(&facts.rollback)));
-    }
-    if let (Kind::RollBack, Some(problem)) = (facts.kind, &facts.release_problem) {
-        gates.push(gate(
-            GateName::Release,
-            (Verdict::refused(problem.clone()), Value::Null),
-        ));
     }
     gates.push(gate(
         GateName::Concurrency,

@@ -96,6 +96,10 @@ fn breakage() -> impl Strategy<Value = Breakage> {
         ),
         (|f| f.approvals[0].approvers = 0, GateName::Approval),
         (|f| f.approvals[0].unchanged = false, GateName::Approval),
+        (
+            |f| f.concurrency.overtaken_on.push("eu".into()),
+            GateName::Concurrency,
+        ),
         (|f| f.schedule.not_before = Some(at(500)), GateName::Schedule),
         (|f| f.schedule.expires_at = at(15), GateName::Schedule),
         (

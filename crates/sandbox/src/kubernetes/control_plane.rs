@@ -149,6 +149,8 @@ fn api_server(binaries: &Path, etcd: &str, name: &str, port: u16, files: &Files)
     args.set("endpoint-reconciler-type", "none");
     args.set("allow-privileged", "true");
     args.set("profiling", "false");
+    // What deploy/lib/kubernetes-binaries ported back is not in the binary encoding of objects.
+    args.set("storage-media-type", "application/json");
     args.server(binaries, "kube-apiserver", &format!("{name}-apiserver"))
 }
 
@@ -170,6 +172,7 @@ fn controller_manager(binaries: &Path, minor: u32, name: &str, files: &Files) ->
     args.set("concurrent-deployment-syncs", "20");
     args.set("concurrent-replicaset-syncs", "20");
     args.set("enable-dynamic-provisioning", "false");
+    args.set("kube-api-content-type", "application/json");
     args.set("profiling", "false");
     args.server(
         binaries,

@@ -48,19 +48,6 @@ impl Namespace {
         }
     }
 
-    /// The minor version of the cluster's API server.
-    pub(crate) async fn minor_version(&self) -> u32 {
-        let version = self
-            .send("GET", "/version", &Value::Null)
-            .await
-            .expect("a version");
-        let minor = version["minor"]
-            .as_str()
-            .expect("a version")
-            .trim_end_matches('+');
-        minor.parse().expect("a version")
-    }
-
     /// Whether it is there.
     pub(crate) async fn exists(&self) -> bool {
         let path = format!("/api/v1/namespaces/{}", self.name);

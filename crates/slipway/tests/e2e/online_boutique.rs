@@ -38,26 +38,6 @@ fn changed() -> String {
     kept.join("\n---\n").replace(old, new)
 }
 
-/// What this cluster needs as an environment's configuration to take the application: its pods are probed by gRPC, which
-/// Kubernetes knows from 1.24 on. On an older one the probes of those pods go; a newer one gets all of it as published.
-fn configuration(minor_version: u32) -> Value {
-    if minor_version >= 24 {
-        return json!([]);
-    }
-    let published = published();
-    let probed = published
-        .split("\n---\n")
-        .filter(|document| document.contains("kind: Deployment\n") && document.contains(" grpc:\n"));
-    let overlays = probed.map(|document| {
-        let name = document.lines().find_map(|line| line.strip_prefix("  name: "));
-        let remove = ["livenessProbe", "readinessProbe"].map(
-            |probe| json!({"op": "remove", "path": format!("/spec/template/spec/containers/0/{probe}")}),
-        );
-        json!({"target": {"kind": "Deployment", "name": name}, "patch": remove})
-    });
-    overlays.collect()
-}
-
 fn gone() -> Key {
     ("Deployment".to_owned(), "loadgenerator".to_owned())
 }
@@ -182,8 +162,7 @@ impl Boutique {
         let mut world = World::empty("boutique", &[ALL]).await;
         let namespace = world.namespace("staging").await;
         world.cluster("staging").await;
-        let config = configuration(namespace.minor_version().await);
-        let settings = json!({"progress_deadline": "PT60S", "config": config});
+        let settings = json!({"progress_deadline": "PT60S"});
         world.environment("staging", &["staging"], settings).await;
         let version = world.version("1.0.0", &published()).await;
         let keys = keys(&version);
