@@ -77,6 +77,9 @@ struct Up {
     /// Folder with initdb and postgres [default: `SLIPWAY_POSTGRES_BIN_DIR`, the newest installed, PATH].
     #[arg(long)]
     postgres_bin: Option<PathBuf>,
+    /// Postgres never waits for the disk: for tests, which make a database each.
+    #[arg(long)]
+    forgetful: bool,
     /// A file to make when everything is ready; taken away first, and at the end.
     #[arg(long)]
     ready_file: Option<PathBuf>,
@@ -146,6 +149,7 @@ impl Up {
             dir: self.folder.dir.clone(),
             postgres: (!self.no_postgres).then(|| PostgresOptions {
                 binaries: self.postgres_bin.clone(),
+                forgetful: self.forgetful,
             }),
             kubernetes: (!self.no_kubernetes).then_some(kubernetes),
             progress: Progress::new(say),

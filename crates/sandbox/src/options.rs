@@ -24,6 +24,8 @@ pub struct Options {
 pub struct PostgresOptions {
     /// Folder with `initdb` and `postgres`; found by itself when absent.
     pub binaries: Option<PathBuf>,
+    /// Never waits for the disk: a crash of the machine loses data. For tests that make a database each.
+    pub forgetful: bool,
 }
 
 /// How to start Kubernetes.

@@ -29,6 +29,7 @@ pub(crate) async fn start(
     binaries: &Path,
     port: u16,
     password: &str,
+    forgetful: bool,
     progress: &Progress,
 ) -> Result<()> {
     let begun = Instant::now();
@@ -66,6 +67,17 @@ pub(crate) async fn start(
         "log_line_prefix=%m [%p] %a ",
     ] {
         args.extend(["-c".into(), setting.into()]);
+    }
+    if forgetful {
+        // Dropping a database waits for the launcher of autovacuum to wake up, which takes up to a minute.
+        for setting in [
+            "fsync=off",
+            "synchronous_commit=off",
+            "full_page_writes=off",
+            "autovacuum=off",
+        ] {
+            args.extend(["-c".into(), setting.into()]);
+        }
     }
     // Says "ready" in its last line: one left by a killed run must not be taken for the new one's.
     remove_if_there(&data.join("postmaster.pid"))?;

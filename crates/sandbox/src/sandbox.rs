@@ -72,6 +72,10 @@ impl Sandbox {
                 binaries,
                 postgres_port,
                 postgres_password,
+                options
+                    .postgres
+                    .as_ref()
+                    .is_some_and(|postgres| postgres.forgetful),
                 &options.progress,
             )
         });

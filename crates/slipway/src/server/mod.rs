@@ -42,7 +42,7 @@ pub(crate) struct MigrateArgs {
 
 #[derive(Debug, Args)]
 struct Common {
-    /// Configuration file (TOML); every key can be given as SLIPWAY__SECTION__KEY too
+    /// Configuration file (TOML); every key can be given as `SLIPWAY__SECTION__KEY` too
     #[arg(long, env = "SLIPWAY_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
