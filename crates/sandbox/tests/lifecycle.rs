@@ -378,7 +378,12 @@ async fn a_folder_is_used_by_one_sandbox_which_can_be_told_to_end() {
         &["--no-kubernetes", "--ready-file", ready.to_str().unwrap()],
     )
     .await;
-    assert!(ready.exists());
+    // Said before the file is made.
+    let end = Instant::now() + PATIENCE;
+    while !ready.exists() {
+        assert!(Instant::now() < end, "the file that says ready is missing");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 
     let second = Command::new(env!("CARGO_BIN_EXE_slipway-sandbox"))
         .args(["up", "--no-kubernetes", "--dir"])
