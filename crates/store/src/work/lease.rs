@@ -1,0 +1,168 @@
+//! What a worker does with its lease. Every statement names the fence: a stale one touches nothing.
+
+use super::{CHANNEL, seconds};
+use crate::{Cols, Error, Tx};
+use jiff::SignedDuration;
+use slipway_domain::{ids::WorkId, work::Lease};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// Leases work that [`due`] returned in this transaction.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn lease(
+    tx: &mut Tx,
+    ids: &[WorkId],
+    holder: &str,
+    duration: SignedDuration,
+) -> Result<BTreeMap<WorkId, Lease>, Error> {
+    let uuids: Vec<Uuid> = ids.iter().map(type_safe_id::TypeSafeId::uuid).collect();
+    let rows = sqlx::query(
+        "UPDATE work SET state = 'leased', holder = $2, fence = nextval('work_fence'), woken = false, \
+         lease_until = clock_timestamp() + make_interval(secs => $3) WHERE id = ANY($1) AND state = 'ready' \
+         RETURNING id, fence",
+    )
+    .bind(uuids)
+    .bind(holder)
+    .bind(seconds(duration))
+    .fetch_all(tx.conn())
+    .await?;
+    let now = tx.now;
+    rows.iter()
+        .map(|row| {
+            let cols = Cols::new("work", row);
+            let work = cols.id("id")?;
+            Ok((
+                work,
+                Lease {
+                    work,
+                    fence: cols.get("fence")?,
+                    claimed_at: now,
+                    duration,
+                },
+            ))
+        })
+        .collect()
+}
+
+/// Extends leases that this holder still has, and says which, with their fences: a holder may have lost a lease and
+/// claimed the same work again.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn heartbeat(
+    tx: &mut Tx,
+    holder: &str,
+    leases: &[Lease],
+    extend_by: SignedDuration,
+) -> Result<Vec<(WorkId, i64)>, Error> {
+    let ids: Vec<Uuid> = leases.iter().map(|l| l.work.uuid()).collect();
+    let fences: Vec<i64> = leases.iter().map(|l| l.fence).collect();
+    let held: Vec<(Uuid, i64)> = sqlx::query_as(
+        "UPDATE work w SET lease_until = clock_timestamp() + make_interval(secs => $4) \
+         FROM unnest($1::uuid[], $2::bigint[]) AS l(id, fence) \
+         WHERE w.id = l.id AND w.fence = l.fence AND w.holder = $3 AND w.state = 'leased' RETURNING w.id, w.fence",
+    )
+    .bind(ids)
+    .bind(fences)
+    .bind(holder)
+    .bind(seconds(extend_by))
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(held
+        .into_iter()
+        .map(|(id, fence)| (WorkId::from_uuid(id), fence))
+        .collect())
+}
+
+/// Holds a leased unit against rescue until the end of the transaction, and says how often it was tried since its last
+/// step that succeeded; none when the lease is somebody else's by now.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn hold(tx: &mut Tx, lease: &Lease) -> Result<Option<u32>, Error> {
+    let row = sqlx::query(
+        "SELECT id, attempts FROM work WHERE id = $1 AND fence = $2 AND state = 'leased' FOR UPDATE",
+    )
+    .bind(lease.work.uuid())
+    .bind(lease.fence)
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(|row| Cols::new("work", &row).count("attempts"))
+        .transpose()
+}
+
+/// A step succeeded: what failed before it does not count any more.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn reset_attempts(tx: &mut Tx, lease: &Lease) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE work SET attempts = 0, last_error = NULL WHERE id = $1 AND fence = $2 AND attempts > 0",
+    )
+    .bind(lease.work.uuid())
+    .bind(lease.fence)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Gives the lease back; due again after a while, or at once when something was seen in the meantime.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn give_back(
+    tx: &mut Tx,
+    lease: &Lease,
+    after: SignedDuration,
+    failed_with: Option<&str>,
+) -> Result<u64, Error> {
+    let rows = sqlx::query(
+        "UPDATE work SET state = 'ready', holder = NULL, lease_until = NULL, \
+         run_at = CASE WHEN woken AND $4::text IS NULL THEN clock_timestamp() ELSE clock_timestamp() + make_interval(secs => $3) END, \
+         woken = false, attempts = attempts + CASE WHEN $4::text IS NULL THEN 0 ELSE 1 END, \
+         last_error = COALESCE($4, last_error) WHERE id = $1 AND fence = $2 AND state = 'leased'",
+    )
+    .bind(lease.work.uuid())
+    .bind(lease.fence)
+    .bind(seconds(after.max(SignedDuration::ZERO)))
+    .bind(failed_with)
+    .execute(tx.conn())
+    .await?
+    .rows_affected();
+    if after <= SignedDuration::from_millis(50) {
+        tx.hint(CHANNEL).await?;
+    }
+    Ok(rows)
+}
+
+/// Parks a leased unit: its deployment is paused.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn park(tx: &mut Tx, lease: &Lease) -> Result<u64, Error> {
+    Ok(sqlx::query(
+        "UPDATE work SET state = 'parked', holder = NULL, lease_until = NULL WHERE id = $1 AND fence = $2 AND state = 'leased'",
+    )
+    .bind(lease.work.uuid())
+    .bind(lease.fence)
+    .execute(tx.conn())
+    .await?
+    .rows_affected())
+}
+
+/// Takes a leased unit out of the queue: it is finished.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn finish(tx: &mut Tx, lease: &Lease) -> Result<u64, Error> {
+    Ok(
+        sqlx::query("DELETE FROM work WHERE id = $1 AND fence = $2 AND state = 'leased'")
+            .bind(lease.work.uuid())
+            .bind(lease.fence)
+            .execute(tx.conn())
+            .await?
+            .rows_affected(),
+    )
+}
