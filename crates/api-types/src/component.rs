@@ -124,6 +124,16 @@ pub struct ObjectRef {
     pub name: String,
 }
 
+/// Something to look at before it is released.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Warning {
+    /// JSON pointer (RFC 6901) into this reply: which of `objects`, and which field of it.
+    #[schema(example = "/objects/2/spec/replicas")]
+    pub pointer: String,
+    /// What about it, and what to do.
+    pub detail: String,
+}
+
 /// An immutable version of a component.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Version {
@@ -153,6 +163,9 @@ pub struct Version {
     pub images: Vec<ImagePin>,
     /// The objects it holds, in order.
     pub objects: Vec<ObjectRef>,
+    /// What is allowed in it and hardly meant, as a workload that says `replicas` beside an autoscaler for it.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
     /// Who registered it.
     pub created_by: String,
     /// When it was registered.

@@ -80,7 +80,7 @@ pub struct DeploymentTarget {
     /// The wave.
     #[schema(example = "eu")]
     pub wave: String,
-    /// `apply`, `roll_back` or `clean`.
+    /// `apply`, `roll_back`, `clean` or `heal`.
     #[schema(example = "apply")]
     pub intent: String,
     /// `waiting`, `running`, `succeeded`, `failed`, `errored`, `cancelled` or `skipped`.
@@ -102,6 +102,9 @@ pub struct DeploymentTarget {
     /// The target's generation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<i64>,
+    /// While this deployment is what runs there: how many objects are not as they were applied (`GET /v1/drift`).
+    #[serde(default)]
+    pub drift: u32,
     /// When work began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -115,7 +118,7 @@ pub struct DeploymentTarget {
 pub struct Deployment {
     /// Its id.
     pub id: String,
-    /// `deploy` or `roll_back`.
+    /// `deploy`, `roll_back`, or `heal` (takes back what has drifted, asked for by Slipway itself).
     #[schema(example = "deploy")]
     pub kind: String,
     /// The service.
@@ -161,6 +164,9 @@ pub struct Deployment {
     pub blockers: Vec<Blocker>,
     /// Where it lands.
     pub targets: Vec<DeploymentTarget>,
+    /// Where the service landed in this environment before, and still is; only where one deployment is shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_targets: Vec<FormerTarget>,
     /// The request for approval, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<String>,
@@ -183,6 +189,24 @@ pub struct Deployment {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
+}
+
+/// Where a service no longer lands, and still is: it stays until somebody cleans it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FormerTarget {
+    /// Its id.
+    pub id: String,
+    /// The cluster.
+    pub cluster: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The release that succeeded on it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "1.0.0")]
+    pub runs: Option<String>,
+    /// In a sentence, with what to do.
+    #[schema(example = "eu/shop-old still runs 1.0.0 and is no target any more")]
+    pub message: String,
 }
 
 /// Why a deployment is not moving, who can move it, and when it will move by itself.
@@ -226,6 +250,12 @@ pub struct TargetPreview {
     pub unchanged: u32,
     /// How many would be pruned.
     pub pruned: u32,
+    /// How many would be deleted and made anew, because a field that cannot be changed has changed.
+    #[serde(default)]
+    pub replaced: u32,
+    /// What there is to say beside: what could not be asked in advance, what is kept, what is hardly meant.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// One entry an object.
     pub objects: Vec<ObjectPreview>,
 }

@@ -10,11 +10,13 @@ pub mod approval;
 pub mod audit;
 pub mod component;
 pub mod deployment;
+pub mod drift;
 pub mod event;
 pub mod identity;
 pub mod problem;
 pub mod registry;
 pub mod release;
+pub mod server;
 pub mod status;
 
 use serde::{Deserialize, Serialize};

@@ -198,6 +198,11 @@ pub struct EnvironmentSettings {
     /// Changes to objects of every release that comes here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<Vec<Overlay>>,
+    /// What is done about drift: `report` (it is recorded and shown) or `heal` (and taken back, also from other field
+    /// managers).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^(report|heal)$", example = "report")]
+    pub drift: Option<String>,
 }
 
 /// Changes an environment; what is absent stays.
@@ -378,6 +383,10 @@ pub struct CreateTarget {
     pub labels: Labels,
 }
 
+const fn yes() -> bool {
+    true
+}
+
 /// Where one service lands in one environment.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Target {
@@ -404,4 +413,11 @@ pub struct Target {
     /// The deployment that put it there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment: Option<String>,
+    /// Whether the service lands there by now. A former target is shown for as long as it holds something of the service.
+    #[serde(default = "yes")]
+    pub current: bool,
+    /// What is to be said of a former target that still holds something, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "eu/shop-old still runs 1.0.0 and is no target any more")]
+    pub message: Option<String>,
 }

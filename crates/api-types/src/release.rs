@@ -144,7 +144,7 @@ pub struct ComponentChange {
 pub struct ObjectDiff {
     /// Which object.
     pub object: ObjectRef,
-    /// `created`, `updated`, `unchanged` or `pruned`.
+    /// `created`, `updated`, `unchanged`, `pruned`, or `replaced` (deleted and made anew).
     #[schema(example = "updated")]
     pub change: String,
     /// What in it differs; values of Secrets are redacted.

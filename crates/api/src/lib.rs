@@ -70,6 +70,17 @@ pub fn router(app: App, config: ApiConfig, shutdown: CancellationToken) -> Route
         .with_state(state)
 }
 
+/// What a process without the role `api` answers: `/healthz`, `/readyz` and `/metrics`, for those who watch it.
+pub fn system_router(app: App, config: ApiConfig, shutdown: CancellationToken) -> Router {
+    let state = ApiState::new(app, config, shutdown);
+    let (system, _) = system_operations().split_for_parts();
+    system
+        .fallback(unknown_path)
+        .layer(CatchPanicLayer::custom(middleware::panic::answer))
+        .layer(from_fn(middleware::context::layer))
+        .with_state(state)
+}
+
 /// The `OpenAPI` document, as committed at `openapi/openapi.json`.
 #[must_use]
 pub fn openapi_document() -> serde_json::Value {

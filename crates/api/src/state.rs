@@ -2,9 +2,12 @@
 
 use crate::{
     ApiConfig,
-    v1::events::{Hub, Rechecks},
+    v1::{
+        events::{Hub, Rechecks},
+        status::Shown,
+    },
 };
-use slipway_app::App;
+use slipway_app::{App, status::Shared};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +29,8 @@ pub(crate) struct ApiState {
     pub(crate) hub: Hub,
     /// Whether the tokens of open event streams still hold.
     pub(crate) rechecks: Rechecks,
+    /// The status, read once for all who may see the same.
+    pub(crate) status: Arc<Shared<Shown>>,
 }
 
 impl ApiState {
@@ -33,13 +38,14 @@ impl ApiState {
         let in_flight = Arc::new(Semaphore::new(config.max_in_flight));
         let streams = Arc::new(Semaphore::new(config.max_streams));
         Self {
-            app,
+            app: app.for_requests(),
             config: Arc::new(config),
             shutdown,
             in_flight,
             streams,
             hub: Hub::new(),
             rechecks: Rechecks::default(),
+            status: Arc::default(),
         }
     }
 }

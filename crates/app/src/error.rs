@@ -105,12 +105,13 @@ impl From<slipway_store::Error> for Error {
         use slipway_store::Error as E;
         match error {
             E::Unavailable(_) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the database is unavailable"
-                );
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(cause, "the database is unavailable");
                 Self::Unavailable {
-                    detail: "the database is unavailable".to_owned(),
+                    detail: error
+                        .unavailable_because()
+                        .unwrap_or("the database is unavailable")
+                        .to_owned(),
                     retry_after: 2,
                 }
             }

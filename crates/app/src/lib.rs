@@ -14,6 +14,8 @@ pub mod clusters;
 pub mod components;
 pub mod config;
 pub mod deployments;
+pub mod doctor;
+pub mod drift;
 pub mod environments;
 mod error;
 pub mod events;
@@ -21,9 +23,11 @@ pub mod execution;
 pub mod idempotency;
 pub mod identity;
 mod input;
+mod measure;
 pub mod record;
 pub mod releases;
 mod secrets;
+pub mod servers;
 pub mod services;
 pub mod status;
 pub mod targets;
@@ -37,13 +41,28 @@ pub use secrets::SecretKey;
 pub use slipway_store::{Before, Database, Ref, Tx};
 
 use slipway_domain::{identity::Actor, ports::ClusterProbe};
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 /// The application: what use-cases need beside the transaction. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
     inner: Arc<Inner>,
+    /// Turns at the database, for requests.
+    lane: Option<Arc<Semaphore>>,
 }
+
+/// How long a request waits for its turn at the database.
+const TURN: Duration = Duration::from_secs(5);
 
 struct Inner {
     database: Database,
@@ -51,6 +70,8 @@ struct Inner {
     authenticator: identity::authenticate::Authenticator,
     probe: Arc<dyn ClusterProbe>,
     feed: events::Feed,
+    /// How many executors share the work that this process can take, as last heard of.
+    executors: AtomicU32,
 }
 
 impl App {
@@ -72,7 +93,9 @@ impl App {
                 authenticator,
                 probe,
                 feed,
+                executors: AtomicU32::new(1),
             }),
+            lane: None,
         })
     }
 
@@ -100,15 +123,49 @@ impl App {
         &self.inner.feed
     }
 
+    /// How many executors share the work that this process can take.
+    pub(crate) fn executors(&self) -> u32 {
+        self.inner.executors.load(Ordering::Relaxed).max(1)
+    }
+
+    pub(crate) fn set_executors(&self, executors: u32) {
+        self.inner.executors.store(executors, Ordering::Relaxed);
+    }
+
     /// Finds out who sends a request.
     ///
     /// # Errors
     /// [`Unauthenticated`], which never says more than whoever holds the token may know.
     pub async fn authenticate(&self, bearer: &str, request: &RequestInfo) -> Result<Actor, Unauthenticated> {
-        self.inner
+        let asked = self
+            .inner
             .authenticator
-            .authenticate(&self.inner.database, bearer, request)
-            .await
+            .authenticate(&self.inner.database, bearer, request);
+        self.while_the_database_answers(asked).await
+    }
+
+    /// The same application for requests: they take at most three quarters of the connections, so that however many
+    /// there are, and whatever they wait for, timers and executors go on.
+    #[must_use]
+    pub fn for_requests(self) -> Self {
+        let most = self.inner.database.connections().max;
+        let turns = (most - most.div_ceil(4)).max(1);
+        Self {
+            lane: Some(Arc::new(Semaphore::new(turns as usize))),
+            ..self
+        }
+    }
+
+    /// Runs what waits for the database, for as long as that answers: what would wait for nothing ends.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn while_the_database_answers<T, E: From<Error>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T, E>> {
+        let done = self.inner.database.while_it_answers(work);
+        async move { done.await.unwrap_or_else(|error| Err(Error::from(error).into())) }
     }
 
     /// Begins a transaction that writes.
@@ -116,7 +173,10 @@ impl App {
     /// # Errors
     /// When the database is unavailable.
     pub async fn begin(&self) -> Result<Tx, Error> {
-        Ok(self.inner.database.begin().await?)
+        let turn = self.turn().await?;
+        let mut tx = self.inner.database.begin().await?;
+        tx.keep(turn);
+        Ok(tx)
     }
 
     /// Begins a transaction that reads one state of the database.
@@ -124,6 +184,22 @@ impl App {
     /// # Errors
     /// When the database is unavailable.
     pub async fn read(&self) -> Result<Tx, Error> {
-        Ok(self.inner.database.read().await?)
+        let turn = self.turn().await?;
+        let mut tx = self.inner.database.read().await?;
+        tx.keep(turn);
+        Ok(tx)
+    }
+
+    async fn turn(&self) -> Result<Option<OwnedSemaphorePermit>, Error> {
+        let Some(lane) = &self.lane else { return Ok(None) };
+        let turn = timeout(TURN, Arc::clone(lane).acquire_owned());
+        let turn = self.inner.database.while_it_answers(turn).await?;
+        match turn {
+            Ok(Ok(turn)) => Ok(Some(turn)),
+            _ => Err(Error::Unavailable {
+                detail: "all connections to the database that requests may have are in use".to_owned(),
+                retry_after: 2,
+            }),
+        }
     }
 }

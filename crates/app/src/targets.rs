@@ -1,12 +1,13 @@
 //! Targets: where a service lands in an environment, when it is not as the default says. Seen by whoever may read what
 //! the service's team owns, or what happens in the environment.
 
-use crate::{Before, Error, Ref, Tx, environments, input, record, services};
+use crate::{Before, Error, Ref, Tx, drift, environments, input, record, services};
 use serde_json::json;
 use slipway_domain::{
     Faults, Name,
+    drift::Resolution,
     identity::{Actor, Permission, Place, Visible},
-    ids::{ClusterTag, EnvironmentTag, ServiceTag, TargetId},
+    ids::{ClusterTag, EnvironmentId, EnvironmentTag, ServiceId, ServiceTag, TargetId},
     registry::Labels,
 };
 use slipway_store::{clusters, targets};
@@ -38,7 +39,7 @@ pub struct Filter {
     pub environment: Option<String>,
 }
 
-fn place(view: &TargetView) -> Place {
+pub(crate) fn place(view: &TargetView) -> Place {
     let named = format!("service {} in {}", view.service, view.environment);
     Place::team_in(view.team, view.target.environment, named)
 }
@@ -110,6 +111,10 @@ pub async fn create(tx: &mut Tx, actor: &Actor, input: Create) -> Result<TargetV
         namespace: &namespace,
         labels: &input.labels,
     };
+    if let Some(deployment) = targets::at_work(tx, &declared).await? {
+        let what = format!("{deployment} works there; wait for its end, or cancel it");
+        return Err(Error::conflict("in-use", what));
+    }
     let id = targets::declare(tx, &declared).await?.ok_or_else(|| {
         let what = format!(
             "{} is declared in namespace {namespace} of cluster {} already",
@@ -153,6 +158,7 @@ pub async fn delete(tx: &mut Tx, actor: &Actor, id: &str) -> Result<(), Error> {
         ));
     }
     targets::retire(tx, view.target.id).await?;
+    drift::record::resolve_all(tx, view.target.id, Resolution::Retired).await?;
     let message = format!(
         "took back that {} lands in namespace {} of cluster {} in {}",
         view.service, view.target.namespace, view.cluster, view.environment
@@ -166,7 +172,46 @@ pub async fn delete(tx: &mut Tx, actor: &Actor, id: &str) -> Result<(), Error> {
     record::change(tx, actor, change).await
 }
 
-async fn load(tx: &mut Tx, actor: &Actor, id: &str) -> Result<TargetView, Error> {
+/// What there is to say of a former target that still holds something.
+#[must_use]
+pub fn left_behind(view: &TargetView) -> Option<String> {
+    if view.current || !view.holds {
+        return None;
+    }
+    let place = format!("{}/{}", view.cluster, view.target.namespace);
+    let what = match &view.runs {
+        Some(version) => format!("still runs {version}"),
+        None => "still holds what a deployment that did not succeed put there".to_owned(),
+    };
+    Some(format!(
+        "{place} {what} and is no target any more; it stays until somebody says `slipway target clean {}`",
+        view.target.id
+    ))
+}
+
+/// Former targets of a service in an environment that still hold something, for whoever may see the service there.
+pub(crate) async fn former(
+    tx: &mut Tx,
+    service: ServiceId,
+    environment: EnvironmentId,
+) -> Result<Vec<TargetView>, Error> {
+    let filter = targets::Filter {
+        service: Some(service),
+        environment: Some(environment),
+        former: true,
+        ..targets::Filter::default()
+    };
+    let all = Visible {
+        everything: true,
+        ..Visible::default()
+    };
+    Ok(targets::list(tx, filter, &all, None, MOST_FORMER).await?)
+}
+
+/// So many former targets are shown with a deployment.
+const MOST_FORMER: i64 = 100;
+
+pub(crate) async fn load(tx: &mut Tx, actor: &Actor, id: &str) -> Result<TargetView, Error> {
     let missing = || Error::not_found("target", id);
     let parsed = id.parse::<TargetId>().map_err(|_| missing())?;
     let filter = targets::Filter {
@@ -188,7 +233,7 @@ pub async fn get(tx: &mut Tx, actor: &Actor, id: &str) -> Result<TargetView, Err
     load(tx, actor, id).await
 }
 
-/// Targets that the actor may see, newest first.
+/// Targets that the actor may see, newest first: where services land, and where they no longer do and still are.
 ///
 /// # Errors
 /// When the database is unavailable.

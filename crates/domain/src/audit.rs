@@ -82,6 +82,12 @@ impl Default for Verifier {
 }
 
 impl Verifier {
+    /// Goes on after an entry that is trusted, or to be trusted for the rest's sake.
+    #[must_use]
+    pub const fn after(seq: i64, digest: Digest) -> Self {
+        Self { seq, digest }
+    }
+
     /// Checks the next link: the entry, and the digest that is claimed for it.
     ///
     /// # Errors

@@ -1,6 +1,27 @@
 //! Every id there is: a prefix a person can read, and a `UUIDv7` inside (so that ids sort by age).
 
+use crate::clock;
+use std::sync::Mutex;
 use type_safe_id::{StaticType, TypeSafeId};
+use uuid::{ContextV7, Timestamp, Uuid};
+
+/// Keeps ids of one millisecond in order.
+static ORDER: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+
+/// A new id whose age is told by the database's clock, so that ids sort by age whichever server made them.
+pub trait Fresh {
+    /// One that nobody has.
+    fn fresh() -> Self;
+}
+
+impl<T: StaticType> Fresh for TypeSafeId<T> {
+    fn fresh() -> Self {
+        let now = clock::database_now();
+        let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+        let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
+        Self::from_uuid(Uuid::new_v7(Timestamp::from_unix(&ORDER, seconds, nanos)))
+    }
+}
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $tag:ident, $alias:ident, $prefix:literal;)*) => {$(
@@ -52,6 +73,8 @@ ids! {
     DecisionTag, DecisionId, "dcn";
     /// A unit of work in the queue.
     WorkTag, WorkId, "wrk";
+    /// An object that is not as it was applied.
+    DriftTag, DriftId, "drf";
     /// One recorded thing that happened.
     EventTag, EventId, "evt";
     /// One link of the audit chain.

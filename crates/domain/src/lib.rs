@@ -18,6 +18,8 @@ pub mod clock;
 pub mod component;
 pub mod deployment;
 pub mod digest;
+pub mod doctor;
+pub mod drift;
 pub mod fault;
 pub mod gates;
 pub mod health;

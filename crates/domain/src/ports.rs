@@ -3,12 +3,15 @@
 use crate::Name;
 use crate::{
     component::bundle::ObjectRef,
+    plan::target::Intent,
     registry::{ClusterGrants, Connection, Inventory},
     render::{ObjectDiff, Rendering},
     work::{Ack, Assignment, Lease, Report},
 };
 use jiff::SignedDuration;
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
+
+pub use crate::drift::DriftLedger;
 
 /// A future that a port returns where the trait must be usable as `dyn`.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -179,10 +182,73 @@ pub struct PreviewRequest {
     pub service: Name,
     /// Name of the environment: likewise.
     pub environment: Name,
+    /// Apply, roll back or clean.
+    pub intent: Intent,
+    /// Whether fields of other managers would be taken over.
+    pub force_conflicts: bool,
     /// What would be applied.
     pub rendering: Arc<Rendering>,
     /// What was applied last.
     pub inventory: Inventory,
+}
+
+/// What to look at on one target.
+#[derive(Debug, Clone)]
+pub struct InspectRequest {
+    /// The cluster.
+    pub connection: Connection,
+    /// The target's namespace.
+    pub namespace: Name,
+    /// Name of the service.
+    pub service: Name,
+    /// Name of the environment.
+    pub environment: Name,
+    /// What was applied last, as the database says.
+    pub inventory: Inventory,
+}
+
+/// What was found on one target.
+#[derive(Debug, Clone, Default)]
+pub struct TargetSeen {
+    /// The generation object, if it is there and can be read.
+    pub guard: Option<GuardSeen>,
+    /// What of the inventory is there, and whatever else carries the labels of the service and environment.
+    pub objects: Vec<ObjectSeen>,
+    /// What of the inventory is not there.
+    pub missing: Vec<ObjectRef>,
+    /// Kinds that could not be listed, and why, as sentences.
+    pub unasked: Vec<String>,
+}
+
+/// What the generation object says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuardSeen {
+    /// The target's id.
+    pub target: String,
+    /// The generation.
+    pub generation: i64,
+    /// The fence it was written under.
+    pub fence: i64,
+    /// The deployment's id.
+    pub deployment: String,
+}
+
+/// What an object says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectSeen {
+    /// Which object.
+    pub object: ObjectRef,
+    /// Whether it carries the labels of the service and the environment.
+    pub ours: bool,
+    /// Whether it is no part of an inventory: a hook's Job, what something else made, what is being deleted, what is kept
+    /// for what it holds.
+    pub passing: bool,
+    /// The generation it was applied under.
+    pub generation: Option<i64>,
+    /// The deployment that applied it.
+    pub deployment: Option<String>,
+    /// Digest of the release it was applied from.
+    pub release_digest: Option<String>,
 }
 
 /// Read-only questions to a cluster; the executor's crate answers them.
@@ -196,4 +262,8 @@ pub trait ClusterProbe: Send + Sync + 'static {
         &'a self,
         request: &'a PreviewRequest,
     ) -> PortFuture<'a, Result<TargetPreview, ClusterFault>>;
+
+    /// Reads what a target holds: its guard, what of its inventory is there, and what else carries its labels.
+    fn inspect<'a>(&'a self, request: &'a InspectRequest)
+    -> PortFuture<'a, Result<TargetSeen, ClusterFault>>;
 }

@@ -8,8 +8,8 @@
 //!     [*] --> ready: enqueued
 //!     ready --> leased: claim (holder, fence, lease end)
 //!     leased --> ready: not yet (run again at), retry, or rescued after the lease ended
-//!     leased --> parked: paused, or too many attempts
-//!     parked --> ready: resumed, or retried by a person
+//!     leased --> parked: paused, or it waits for a person
+//!     parked --> ready: resumed by a person, or its cluster got another credential
 //!     leased --> [*]: finished
 //!     ready --> [*]: cancelled
 //!     parked --> [*]: cancelled
@@ -17,6 +17,7 @@
 
 use crate::{
     Digest, Name,
+    component::bundle::ObjectRef,
     ids::{DeploymentId, DeploymentTargetId, TargetId, WorkId},
     plan::target::{Intent, Progress, StepKey},
     registry::{ClusterGrants, Connection, Inventory},
@@ -28,6 +29,11 @@ use std::sync::Arc;
 
 /// Kind of work: one deployment's work on one target.
 pub const KIND_TARGET: &str = "deployment_target";
+/// Kind of work: likewise, of a deployment that only takes back what has drifted. A server that does not know it would run
+/// its hooks.
+pub const KIND_HEAL: &str = "heal_target";
+/// Every kind of work that this server knows.
+pub const KINDS: [&str; 2] = [KIND_TARGET, KIND_HEAL];
 
 /// The right to act on a unit of work, for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +89,8 @@ pub struct Assignment {
     pub progress_deadline: SignedDuration,
     /// Take over fields that another manager owns.
     pub force_conflicts: bool,
+    /// Of a heal: the objects to take back, also from other managers; nothing else is applied.
+    pub heals: Vec<ObjectRef>,
     /// How often this work was tried since its last step that succeeded.
     pub attempts: u32,
     /// Database time of the claim.
@@ -146,6 +154,12 @@ pub enum StepOutcome {
         after: SignedDuration,
         /// Whether this costs no attempt (429, an open circuit breaker).
         free: bool,
+    },
+    /// Trying again would not help until a person has done something: the credential is refused, say. The lease is given
+    /// back, and nothing is tried until the cluster's connection details change, or an operator resumes.
+    Parked {
+        /// What a person has to do something about, free of secrets.
+        error: String,
     },
     /// The last step is done: the target succeeded.
     Succeeded,

@@ -2,6 +2,7 @@
 //! our own words or in the API server's, and a request's headers and body are never part of them.
 
 use crate::lease::LeaseEnding;
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use jiff::SignedDuration;
 use rustls::{AlertDescription, CertificateError};
 use serde_json::Value;
@@ -96,7 +97,10 @@ impl Answer {
     ///
     /// API servers before 1.27 answer an object that does not fit its schema with 500 when it is applied server-side.
     pub(crate) fn is_invalid(&self) -> bool {
-        matches!(self.code, 400 | 413 | 415 | 422) || self.message.contains("failed to create typed")
+        matches!(self.code, 400 | 413 | 415 | 422)
+            || ["failed to create typed", "unable to convert unstructured object"]
+                .iter()
+                .any(|words| self.message.contains(words))
     }
 
     /// Conflicts with other field managers, one a field; empty when it is no such conflict.
@@ -129,12 +133,8 @@ pub(crate) fn of_answer(cluster: &Name, code: u16, retry_after: Option<&str>, bo
         }
         .into(),
         429 => {
-            let seconds = retry_after.and_then(|text| text.trim().parse().ok()).unwrap_or(1);
-            ClusterFault::TooManyRequests {
-                cluster,
-                after: SignedDuration::from_secs(seconds),
-            }
-            .into()
+            let after = SignedDuration::try_from(crate::api::retry_after(retry_after)).unwrap_or_default();
+            ClusterFault::TooManyRequests { cluster, after }.into()
         }
         500.. if !answer.is_invalid() => ClusterFault::Other {
             cluster,
@@ -278,8 +278,14 @@ pub(crate) fn scrub(message: &str, object: &Value) -> String {
     for field in ["data", "stringData"] {
         for value in object[field].as_object().into_iter().flat_map(|map| map.values()) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            if value.len() > 2 {
-                text = text.replace(&value, "(redacted)");
+            // What is written in one form is kept, and may be quoted, in the other.
+            let decoded = BASE64
+                .decode(&value)
+                .ok()
+                .and_then(|bytes| String::from_utf8(bytes).ok());
+            let forms = [Some(BASE64.encode(&value)), decoded, Some(value)];
+            for form in forms.into_iter().flatten().filter(|form| form.len() > 2) {
+                text = text.replace(&form, "(redacted)");
             }
         }
     }

@@ -8,6 +8,7 @@
 //! * [`Clients`], [`Cluster`]: one client a cluster, with its rate, circuit breaker and time limits
 //! * [`Probe`]: read-only questions (is this connection good, what would a deployment do)
 //! * [`Executor`]: claims work and carries it out
+//! * [`DriftWatcher`]: whether what was applied is still what is there
 //! * `steps`: one file a step; `watch`: waking what waits; [`LeaseClock`]: stopping in time; `fault`: what went wrong,
 //!   in words that a user can act on
 //!
@@ -46,6 +47,7 @@
 
 mod api;
 mod concurrent;
+mod drift;
 mod fault;
 mod lease;
 mod object;
@@ -55,6 +57,9 @@ mod watch;
 mod worker;
 
 pub use api::{Breaker, BreakerSettings, BreakerState, ClientSettings, Clients, Cluster};
+pub use drift::{DriftSettings, DriftWatcher};
 pub use lease::{LeaseClock, LeaseEnding};
 pub use probe::Probe;
-pub use worker::{Executor, Settings};
+pub use worker::{Executor, RetryDelays, Settings};
+#[cfg(debug_assertions)]
+pub use worker::{Moment, Seam};

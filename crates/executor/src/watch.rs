@@ -2,11 +2,13 @@
 //! seen are kept, so that a hundred targets that wait do not each list them again and again.
 //!
 //! Watches are a shortcut and never the truth: work that waits is looked at every few seconds anyhow, and a watch that
-//! is not in step (yet, or any more) is not read from.
+//! is not in step (yet, or any more) is not read from. One that has said nothing for a while is checked against a list: a
+//! connection can be open and dead.
 
 use crate::{
     api::{Cluster, Resource},
     fault::CallError,
+    object,
 };
 use futures::{Stream, StreamExt as _};
 use kube::{
@@ -39,6 +41,11 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 const COALESCE: Duration = Duration::from_millis(150);
 /// A watch that nobody asked for in this time is closed; what waits asks every few seconds.
 const UNUSED: Duration = Duration::from_mins(1);
+
+/// A watch of pods is believed for this long after it last said something; then a list tells whether it still follows.
+const BELIEVED: Duration = Duration::from_secs(10);
+/// The API server is asked to end every watch after so many seconds: a dead one is left soon after, and begun anew.
+const WATCH_SECONDS: u32 = 60;
 
 /// Which namespace of which cluster, reached with which connection details.
 type Key = (ClusterId, i64, String);
@@ -73,6 +80,8 @@ struct Waiting {
 #[derive(Default)]
 struct Pods {
     in_step: bool,
+    /// When the watch last said something, or was found to follow.
+    heard: Option<Instant>,
     by_name: HashMap<String, Value>,
     /// What a new listing has brought so far.
     listing: HashMap<String, Value>,
@@ -88,11 +97,12 @@ impl Watches {
         let resource = pods_resource();
         let place = self.place(cluster, namespace, target);
         let mut watches = lock(&place.watches);
+        watches.retain(|_, watch| !watch.is_finished());
         watches.entry(resource.path(namespace, None)).or_insert_with(|| {
             let api: Api<DynamicObject> =
                 Api::namespaced_with(cluster.client(), namespace, &api_resource(&resource));
             let (inner, namespace) = (Arc::downgrade(&self.0), Arc::downgrade(&place));
-            let stream = watcher(api, watcher::Config::default()).default_backoff();
+            let stream = watcher(api, config()).default_backoff();
             spawn(stream, move |event| {
                 let (Some(inner), Some(namespace)) = (inner.upgrade(), namespace.upgrade()) else {
                     return;
@@ -117,12 +127,13 @@ impl Watches {
         }
         let place = self.place(cluster, namespace, target);
         let mut watches = lock(&place.watches);
+        watches.retain(|_, watch| !watch.is_finished());
         watches.entry(resource.path(namespace, None)).or_insert_with(|| {
             let resource = api_resource(resource);
             let api: Api<PartialObjectMeta<DynamicObject>> =
                 Api::namespaced_with(cluster.client(), namespace, &resource);
             let (inner, namespace) = (Arc::downgrade(&self.0), Arc::downgrade(&place));
-            let ours = watcher::Config::default().labels(LABEL_SERVICE);
+            let ours = config().labels(LABEL_SERVICE);
             spawn(watcher(api, ours).default_backoff(), move |event| {
                 let (Some(inner), Some(namespace)) = (inner.upgrade(), namespace.upgrade()) else {
                     return;
@@ -141,13 +152,19 @@ impl Watches {
         namespace: &str,
     ) -> Result<Vec<Value>, CallError> {
         let place = lock(&self.0.namespaces).get(&key(cluster, namespace)).cloned();
-        if let Some(place) = place {
-            let pods = lock(&place.pods);
-            if pods.in_step {
-                return Ok(pods.by_name.values().cloned().collect());
-            }
+        let asked = Instant::now();
+        if let Some(pods) = place.as_ref().and_then(|place| lock(&place.pods).believed(asked)) {
+            return Ok(pods);
         }
-        cluster.list(&pods_resource(), namespace, "").await
+        let listed = cluster.list(&pods_resource(), namespace, "").await?;
+        if let Some(place) = place
+            && lock(&place.pods).compare(&listed, asked) == Followed::No
+        {
+            tracing::info!(cluster = %cluster.name(), namespace, "a watch had fallen silent and begins anew");
+            lock(&place.watches).remove(&pods_resource().path(namespace, None));
+            *lock(&place.pods) = Pods::default();
+        }
+        Ok(listed)
     }
 
     /// The target was given back to wait. What changed since its last look began would not wake it, since it was not
@@ -215,7 +232,7 @@ impl Watches {
             lock(&place.waiting).retain(|_, waiting| waiting.asked.elapsed() < UNUSED);
         }
         #[expect(clippy::cast_precision_loss, reason = "a count for a gauge")]
-        metrics::gauge!("slipway_executor_watched_namespaces").set(namespaces.len() as f64);
+        metrics::gauge!(slipway_telemetry::catalogue::WATCHED_NAMESPACES).set(namespaces.len() as f64);
     }
 }
 
@@ -232,9 +249,39 @@ impl Inner {
     }
 }
 
+/// Whether a watch had seen what a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Followed {
+    Yes,
+    No,
+    /// It was not in step, or said something meanwhile.
+    Unknown,
+}
+
 impl Pods {
+    /// The pods, when the watch is in step and not silent for too long.
+    fn believed(&self, now: Instant) -> Option<Vec<Value>> {
+        let heard = self.heard.filter(|_| self.in_step)?;
+        (now.duration_since(heard) < BELIEVED).then(|| self.by_name.values().cloned().collect())
+    }
+
+    /// Compares with what was listed, asked for at that instant.
+    fn compare(&mut self, listed: &[Value], asked: Instant) -> Followed {
+        if !self.in_step || self.heard.is_some_and(|heard| heard >= asked) {
+            return Followed::Unknown;
+        }
+        let version = |pod: &Value| pod["metadata"]["resourceVersion"].clone();
+        let seen = |pod: &Value| self.by_name.get(object::name(pod)).map(version) == Some(version(pod));
+        if listed.len() == self.by_name.len() && listed.iter().all(seen) {
+            self.heard = Some(Instant::now());
+            return Followed::Yes;
+        }
+        Followed::No
+    }
+
     /// Takes an event in; says whether something may have changed.
     fn take(&mut self, event: Event<DynamicObject>) -> bool {
+        self.heard = Some(Instant::now());
         match event {
             Event::Init => {
                 self.listing.clear();
@@ -255,6 +302,10 @@ impl Pods {
         }
         true
     }
+}
+
+fn config() -> watcher::Config {
+    watcher::Config::default().timeout(WATCH_SECONDS)
 }
 
 fn named(mut pod: DynamicObject) -> Option<(String, Value)> {
@@ -291,10 +342,27 @@ fn spawn<K: Send + 'static>(
         while let Some(event) = stream.next().await {
             match event {
                 Ok(event) => take(event),
+                // Asking again and again with a credential that is refused helps nobody; what waits begins a new watch.
+                Err(error) if is_refused(&error) => {
+                    tracing::debug!(%error, "a watch ends");
+                    return;
+                }
                 Err(error) => tracing::debug!(%error, "a watch starts anew"),
             }
         }
     }))
+}
+
+/// Whether the credential is not accepted.
+fn is_refused(error: &watcher::Error) -> bool {
+    use kube::Error::Api;
+    match error {
+        watcher::Error::InitialListFailed(Api(status))
+        | watcher::Error::WatchStartFailed(Api(status))
+        | watcher::Error::WatchFailed(Api(status))
+        | watcher::Error::WatchError(status) => status.code == 401,
+        _ => false,
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -302,25 +370,5 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pod(name: &str) -> DynamicObject {
-        DynamicObject::new(name, &api_resource(&pods_resource()))
-    }
-
-    #[test]
-    fn a_new_listing_replaces_what_was_there_only_when_it_is_complete() {
-        let mut pods = Pods::default();
-        assert!(!pods.take(Event::Init));
-        assert!(!pods.take(Event::InitApply(pod("a"))));
-        assert!(!pods.in_step);
-        assert!(pods.take(Event::InitDone) && pods.in_step);
-        pods.take(Event::Apply(pod("b")));
-        pods.take(Event::Init);
-        pods.take(Event::InitApply(pod("c")));
-        assert!(pods.by_name.contains_key("a") && pods.by_name.contains_key("b"));
-        pods.take(Event::InitDone);
-        assert_eq!(pods.by_name.keys().collect::<Vec<_>>(), ["c"]);
-    }
-}
+#[path = "watch_tests.rs"]
+mod tests;

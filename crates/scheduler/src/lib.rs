@@ -7,6 +7,7 @@
 //! To add a duty: a function in `slipway_app::timers`, and its line in [`Duty::ALL`] and [`Duty::run`].
 
 use slipway_app::{App, Error, timers};
+use slipway_telemetry::catalogue as names;
 use std::time::{Duration, Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -17,6 +18,8 @@ enum Duty {
     Look,
     /// Takes back work whose lease has ended.
     Rescue,
+    /// Asks for heals of what has drifted.
+    Heal,
     /// Numbers events.
     Number,
     /// Chains audit entries.
@@ -28,9 +31,10 @@ enum Duty {
 }
 
 impl Duty {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Look,
         Self::Rescue,
+        Self::Heal,
         Self::Number,
         Self::Chain,
         Self::Sweep,
@@ -41,6 +45,7 @@ impl Duty {
         match self {
             Self::Look => "look",
             Self::Rescue => "rescue",
+            Self::Heal => "heal",
             Self::Number => "number",
             Self::Chain => "chain",
             Self::Sweep => "sweep",
@@ -51,8 +56,8 @@ impl Duty {
     const fn period(self) -> Duration {
         match self {
             Self::Number => Duration::from_millis(100),
-            Self::Look | Self::Chain => Duration::from_millis(200),
-            Self::Rescue => Duration::from_millis(500),
+            Self::Look | Self::Chain | Self::Rescue => Duration::from_millis(200),
+            Self::Heal => Duration::from_secs(2),
             Self::Measure => Duration::from_secs(5),
             Self::Sweep => Duration::from_mins(10),
         }
@@ -62,6 +67,7 @@ impl Duty {
         match self {
             Self::Look => timers::look(app).await,
             Self::Rescue => timers::rescue(app).await,
+            Self::Heal => timers::heal(app).await,
             Self::Number => timers::number(app).await,
             Self::Chain => timers::chain(app).await,
             Self::Sweep => timers::sweep(app).await,
@@ -85,12 +91,13 @@ pub async fn run(app: App, shutdown: CancellationToken) {
 
 async fn keep(duty: Duty, app: App, shutdown: CancellationToken) {
     let mut failures = 0u32;
+    metrics::counter!(names::DUTY_FAILURES, "duty" => duty.name()).increment(0);
     loop {
         let begun = Instant::now();
-        let pause = match duty.run(&app).await {
+        let pause = match app.while_the_database_answers(duty.run(&app)).await {
             Ok(done) => {
                 failures = 0;
-                metrics::histogram!("slipway_scheduler_duty_seconds", "duty" => duty.name())
+                metrics::histogram!(names::DUTY_SECONDS, "duty" => duty.name())
                     .record(begun.elapsed().as_secs_f64());
                 // A full round means that there may be more: go on at once.
                 if done >= 500 {
@@ -101,7 +108,7 @@ async fn keep(duty: Duty, app: App, shutdown: CancellationToken) {
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
-                metrics::counter!("slipway_scheduler_failures_total", "duty" => duty.name()).increment(1);
+                metrics::counter!(names::DUTY_FAILURES, "duty" => duty.name()).increment(1);
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     duty = duty.name(),

@@ -5,7 +5,7 @@ use jiff_sqlx::ToSqlx as _;
 use serde::{Deserialize, Serialize};
 use slipway_domain::{
     approval::{Answer, Approval, ApprovalState, Decision, Involvement},
-    ids::{ApprovalId, DecisionId, DeploymentId, PrincipalId},
+    ids::{ApprovalId, DecisionId, DeploymentId, Fresh as _, PrincipalId},
     registry::ApprovalRule,
 };
 use sqlx::{QueryBuilder, postgres::PgRow};
@@ -196,7 +196,7 @@ pub async fn decide(tx: &mut Tx, approval: &Approval, decision: &Decision) -> Re
         "INSERT INTO decisions (id, approval_id, principal_id, answer, digest, plan_digest, comment, at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
-    .bind(DecisionId::new().uuid())
+    .bind(DecisionId::fresh().uuid())
     .bind(approval.id.uuid())
     .bind(decision.by.uuid())
     .bind(decision.answer.as_str())

@@ -3,12 +3,16 @@
 use crate::{Cols, Error, Tx};
 use jiff::Timestamp;
 use serde_json::Value;
-use slipway_domain::{Digest, audit, ids::AuditEntryId};
+use slipway_domain::{
+    Digest, audit,
+    ids::{AuditEntryId, Fresh as _},
+};
 
 /// Lock of the one sequencer.
 const SEQUENCER: &str = "slipway:audit-sequencer";
 
-/// Writes an entry, unnumbered, in the transaction of the change that it records.
+/// Writes an entry, unnumbered, in the transaction of the change that it records. Its time is that of the writing, not of
+/// the transaction's beginning: who changes the same thing one after the other is recorded in that order.
 ///
 /// # Errors
 /// When the database refuses; the change must fail with it.
@@ -19,8 +23,10 @@ pub async fn append(
     subject: &str,
     data: &Value,
 ) -> Result<(), Error> {
-    let id = AuditEntryId::new().uuid();
-    sqlx::query("INSERT INTO audit_entries (id, actor, action, subject, data) VALUES ($1, $2, $3, $4, $5)")
+    let id = AuditEntryId::fresh().uuid();
+    sqlx::query(
+        "INSERT INTO audit_entries (id, at, actor, action, subject, data) VALUES ($1, clock_timestamp(), $2, $3, $4, $5)",
+    )
         .bind(id)
         .bind(actor)
         .bind(action)

@@ -7,10 +7,10 @@ use slipway_domain::{
     Digest, Name,
     component::{
         Component, ComponentKind, ComponentVersion, ImagePin, Requirement, Source, VersionState,
-        bundle::{Bundle, ObjectRef},
+        bundle::{Bundle, ObjectRef, Warning},
     },
     identity::Visible,
-    ids::{ComponentId, ComponentVersionId, PrincipalId, TeamId},
+    ids::{ComponentId, ComponentVersionId, Fresh as _, PrincipalId, TeamId},
 };
 use sqlx::{QueryBuilder, postgres::PgRow, types::Json};
 
@@ -27,7 +27,7 @@ macro_rules! select_version {
     ($tail:literal) => {
         concat!(
             "SELECT v.id, v.component_id, c.name AS component_name, v.version, v.digest, v.source, v.requires, \
-             v.images, v.objects, v.state, v.state_reason, v.created_by, v.revision, v.created_at \
+             v.images, v.objects, v.warnings, v.state, v.state_reason, v.created_by, v.revision, v.created_at \
              FROM component_versions v JOIN components c ON c.id = v.component_id ",
             $tail
         )
@@ -80,6 +80,7 @@ fn read_version(row: &PgRow) -> Result<ComponentVersion, Error> {
         requires: cols.json("requires")?,
         images: cols.json("images")?,
         objects: cols.json("objects")?,
+        warnings: cols.json("warnings")?,
         state: cols.parse("state")?,
         state_reason: cols.get("state_reason")?,
         created_by: cols.id("created_by")?,
@@ -93,7 +94,7 @@ fn read_version(row: &PgRow) -> Result<ComponentVersion, Error> {
 /// # Errors
 /// [`Error::Duplicate`] with `components_name_key` when the name is taken.
 pub async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<ComponentId, Error> {
-    let id = ComponentId::new();
+    let id = ComponentId::fresh();
     sqlx::query("INSERT INTO components (id, name, kind, team_id, description) VALUES ($1, $2, $3, $4, $5)")
         .bind(id.uuid())
         .bind(new.name.as_str())
@@ -204,6 +205,8 @@ pub struct NewVersion<'a> {
     pub images: &'a [ImagePin],
     /// What objects it holds.
     pub objects: &'a [ObjectRef],
+    /// What is hardly meant in it.
+    pub warnings: &'a [Warning],
     /// Who registers it.
     pub created_by: PrincipalId,
 }
@@ -219,10 +222,10 @@ pub async fn insert_version(tx: &mut Tx, new: &NewVersion<'_>) -> Result<Option<
         .bind(Json(new.bundle))
         .execute(tx.conn())
         .await?;
-    let id = ComponentVersionId::new();
+    let id = ComponentVersionId::fresh();
     let done = sqlx::query(
         "INSERT INTO component_versions (id, component_id, version, digest, bundle, source, requires, images, objects, \
-         created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+         created_by, warnings) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
          ON CONFLICT (component_id, version) DO NOTHING",
     )
     .bind(id.uuid())
@@ -235,6 +238,7 @@ pub async fn insert_version(tx: &mut Tx, new: &NewVersion<'_>) -> Result<Option<
     .bind(Json(new.images))
     .bind(Json(new.objects))
     .bind(new.created_by.uuid())
+    .bind(Json(new.warnings))
     .execute(tx.conn())
     .await?;
     Ok((done.rows_affected() == 1).then_some(id))

@@ -3,13 +3,14 @@
 use crate::{Cols, Error, Tx, row::exactly_one};
 use slipway_domain::{
     Digest,
+    component::bundle::ObjectRef,
     deployment::{DeploymentTarget, TargetState},
     ids::{DeploymentId, DeploymentTargetId, ReleaseId, TargetId},
     plan::target::Intent,
     registry::TargetNow,
     work::Readiness,
 };
-use sqlx::postgres::PgRow;
+use sqlx::{postgres::PgRow, types::Json};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -24,9 +25,11 @@ pub struct Row {
     pub previous: Option<TargetNow>,
     /// The step under way.
     pub step: Option<String>,
+    /// Of a heal: the objects that it takes back.
+    pub heals: Vec<ObjectRef>,
 }
 
-const SELECT: &str = "SELECT dt.*, t.namespace, t.cluster_id, c.name AS cluster_name, d.settings, \
+const SELECT: &str = "SELECT dt.*, d.heals AS is_heal, t.namespace, t.cluster_id, c.name AS cluster_name, d.settings, \
      (SELECT key FROM target_steps st WHERE st.deployment_target_id = dt.id AND st.done_at IS NULL \
       ORDER BY st.begun_at DESC LIMIT 1) AS step \
      FROM deployment_targets dt JOIN targets t ON t.id = dt.target_id JOIN clusters c ON c.id = t.cluster_id \
@@ -34,7 +37,8 @@ const SELECT: &str = "SELECT dt.*, t.namespace, t.cluster_id, c.name AS cluster_
 
 fn intent_text(intent: Intent) -> &'static str {
     match intent {
-        Intent::Apply => "apply",
+        // A heal is known by its deployment's mark; servers before it read an intent that they know.
+        Intent::Apply | Intent::Heal => "apply",
         Intent::RollBack => "roll_back",
         Intent::Clean => "clean",
     }
@@ -43,6 +47,7 @@ fn intent_text(intent: Intent) -> &'static str {
 fn read(row: &PgRow) -> Result<Row, Error> {
     let cols = Cols::new("deployment_targets", row);
     let intent = match cols.get::<String>("intent")?.as_str() {
+        "apply" if cols.get("is_heal")? => Intent::Heal,
         "apply" => Intent::Apply,
         "roll_back" => Intent::RollBack,
         "clean" => Intent::Clean,
@@ -102,6 +107,7 @@ fn read(row: &PgRow) -> Result<Row, Error> {
         release: cols.id_opt("release_id")?,
         previous,
         step: cols.get("step")?,
+        heals: cols.json_opt("heals")?.unwrap_or_default(),
     })
 }
 
@@ -144,6 +150,42 @@ pub async fn insert(tx: &mut Tx, deployment: DeploymentId, targets: &[New]) -> R
         .await?;
     }
     Ok(())
+}
+
+/// Which objects a heal takes back on a target; before it begins.
+///
+/// # Errors
+/// [`Error::Guard`] when it has begun.
+pub async fn set_heals(
+    tx: &mut Tx,
+    deployment: DeploymentId,
+    target: TargetId,
+    objects: &[ObjectRef],
+) -> Result<(), Error> {
+    let rows = sqlx::query(
+        "UPDATE deployment_targets SET heals = $3 WHERE deployment_id = $1 AND target_id = $2 AND generation IS NULL",
+    )
+    .bind(deployment.uuid())
+    .bind(target.uuid())
+    .bind(Json(objects))
+    .execute(tx.conn())
+    .await?
+    .rows_affected();
+    exactly_one("saying what is healed", rows)
+}
+
+/// The generation of the newest deployment that brought something to a target: heals bring nothing.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn newest_generation(tx: &mut Tx, target: TargetId) -> Result<Option<i64>, Error> {
+    Ok(sqlx::query_scalar(
+        "SELECT max(dt.generation) FROM deployment_targets dt JOIN deployments d ON d.id = dt.deployment_id \
+         WHERE dt.target_id = $1 AND NOT d.heals",
+    )
+    .bind(target.uuid())
+    .fetch_one(tx.conn())
+    .await?)
 }
 
 /// A deployment's targets, in order of waves.

@@ -3,7 +3,7 @@
 use crate::{Before, Cols, Error, Ref, Tx, row::exactly_one};
 use slipway_domain::{
     Name,
-    ids::{ClusterId, EnvironmentId},
+    ids::{ClusterId, EnvironmentId, Fresh as _},
     registry::environment::{Environment, Settings, Tier},
 };
 use sqlx::postgres::PgRow;
@@ -84,7 +84,7 @@ async fn set_clusters(tx: &mut Tx, id: EnvironmentId, clusters: &[ClusterId]) ->
 /// # Errors
 /// [`Error::Duplicate`] with `environments_name_key` when the name is taken.
 pub async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<EnvironmentId, Error> {
-    let id = EnvironmentId::new();
+    let id = EnvironmentId::fresh();
     sqlx::query(
         "INSERT INTO environments (id, name, tier, promotes_from, settings) VALUES ($1, $2, $3, $4, $5)",
     )

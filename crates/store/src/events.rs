@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use slipway_domain::{
     identity::Visible,
-    ids::{DeploymentId, EnvironmentId, EventId, ServiceId, TeamId},
+    ids::{DeploymentId, EnvironmentId, EventId, Fresh as _, ServiceId, TeamId},
 };
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -82,11 +82,12 @@ pub struct Event {
 /// # Errors
 /// When the database refuses.
 pub async fn append(tx: &mut Tx, event: &NewEvent) -> Result<(), Error> {
+    tx.noted().events();
     sqlx::query(
         "INSERT INTO events (id, at, kind, message, actor, subject, team_id, service_id, environment_id, deployment_id, \
          cluster, data) VALUES ($1, clock_timestamp(), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
-    .bind(EventId::new().uuid())
+    .bind(EventId::fresh().uuid())
     .bind(&event.kind)
     .bind(&event.message)
     .bind(&event.actor)
@@ -123,6 +124,18 @@ pub async fn number(tx: &mut Tx, limit: i64) -> Result<Option<u64>, Error> {
         tx.hint(CHANNEL).await?;
     }
     Ok(Some(numbered))
+}
+
+/// How many events are written but not numbered yet, and since when the oldest waits.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn unnumbered(tx: &mut Tx) -> Result<(i64, Option<Timestamp>), Error> {
+    let row = sqlx::query("SELECT count(*) AS n, min(at) AS oldest FROM events WHERE seq IS NULL")
+        .fetch_one(tx.conn())
+        .await?;
+    let cols = Cols::new("events", &row);
+    Ok((cols.get("n")?, cols.time_opt("oldest")?))
 }
 
 /// The last number.

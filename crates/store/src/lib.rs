@@ -7,22 +7,33 @@
 //! To extend: a migration in `migrations/` (forward only, and the binary before must survive it), a file here, tests on
 //! a real Postgres.
 
+mod answers;
 pub mod approvals;
 pub mod audit;
+pub mod changes;
 pub mod clusters;
 pub mod components;
 pub mod deployment_targets;
 pub mod deployments;
+pub mod doctor;
+pub mod drift_heals;
+pub mod drift_targets;
+pub mod drift_watches;
+pub mod drifts;
 pub mod environments;
 pub mod events;
 pub mod idempotency;
+mod migrate;
+mod pool;
 pub mod principals;
 pub mod reference;
 pub mod releases;
 pub mod renderings;
 pub mod role_bindings;
 pub mod row;
+pub mod servers;
 pub mod services;
+mod session;
 pub mod status;
 pub mod steps;
 pub mod targets;
@@ -31,6 +42,8 @@ pub mod tokens;
 mod tx;
 pub mod work;
 
+pub use changes::Changes;
+pub use pool::Connections;
 pub use reference::Ref;
 pub use row::{Cols, Error};
 pub use sqlx::PgPool;

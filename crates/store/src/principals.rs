@@ -4,7 +4,7 @@ use crate::{Cols, Database, Error, Tx, role_bindings, row::exactly_one};
 use jiff::Timestamp;
 use slipway_domain::{
     identity::{Grant, Principal, PrincipalKind},
-    ids::PrincipalId,
+    ids::{Fresh as _, PrincipalId},
 };
 use sqlx::postgres::PgRow;
 use std::collections::BTreeMap;
@@ -88,7 +88,7 @@ pub async fn ensure(
          ON CONFLICT (issuer, subject) DO NOTHING \
          RETURNING id, kind, issuer, subject, name AS principal_name",
     )
-    .bind(PrincipalId::new().uuid())
+    .bind(PrincipalId::fresh().uuid())
     .bind(kind_as_str(kind))
     .bind(issuer)
     .bind(subject)
@@ -113,6 +113,7 @@ pub async fn ensure(
 /// # Errors
 /// When the database refuses.
 pub async fn update(tx: &mut Tx, id: PrincipalId, kind: PrincipalKind, name: &str) -> Result<(), Error> {
+    tx.noted().identity();
     let done = sqlx::query("UPDATE principals SET kind = $2, name = $3 WHERE id = $1")
         .bind(id.uuid())
         .bind(kind_as_str(kind))

@@ -103,6 +103,19 @@ pub async fn find(tx: &mut Tx, reference: &Ref) -> Result<Option<Release>, Error
     }
 }
 
+/// Several, by their ids.
+///
+/// # Errors
+/// When the database refuses, or one of them cannot be.
+pub async fn many(tx: &mut Tx, ids: &[ReleaseId]) -> Result<Vec<Release>, Error> {
+    let ids: Vec<Uuid> = ids.iter().map(type_safe_id::TypeSafeId::uuid).collect();
+    let mut query = QueryBuilder::new(SELECT);
+    query.push("WHERE r.id = ANY(").push_bind(ids).push(")");
+    let rows = query.build().fetch_all(tx.conn()).await?;
+    let releases = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    with_components(tx, releases).await
+}
+
 /// By id.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use slipway_domain::{
     Name,
     identity::{Grant, Principal, Role, Scope},
-    ids::{PrincipalId, RoleBindingId},
+    ids::{Fresh as _, PrincipalId, RoleBindingId},
 };
 use sqlx::{QueryBuilder, postgres::PgRow};
 
@@ -103,7 +103,8 @@ pub async fn grants(tx: &mut Tx, principal: PrincipalId) -> Result<Vec<Grant>, E
 /// # Errors
 /// [`Error::Duplicate`] with `role_bindings_once` when it is held already.
 pub async fn insert(tx: &mut Tx, principal: PrincipalId, grant: Grant) -> Result<RoleBindingId, Error> {
-    let id = RoleBindingId::new();
+    tx.noted().identity();
+    let id = RoleBindingId::fresh();
     let (team, environment) = match grant.scope {
         Scope::Everything => (None, None),
         Scope::Team(team) => (Some(team.uuid()), None),
@@ -127,6 +128,7 @@ pub async fn insert(tx: &mut Tx, principal: PrincipalId, grant: Grant) -> Result
 /// # Errors
 /// [`Error::Guard`] when it is gone already.
 pub async fn delete(tx: &mut Tx, id: RoleBindingId) -> Result<(), Error> {
+    tx.noted().identity();
     let done = sqlx::query("DELETE FROM role_bindings WHERE id = $1")
         .bind(id.uuid())
         .execute(tx.conn())

@@ -48,20 +48,23 @@ pub enum Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match &error {
+            // Protocol: what answers is no Postgres, or one that ended in the middle of saying something.
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
             sqlx::Error::Database(db) => match db.code().as_deref() {
                 Some("23505") => Self::Duplicate(db.constraint().unwrap_or("(unnamed)").to_owned()),
                 Some("40001" | "40P01" | "55P03") => Self::Contended(error),
-                // Class 08: connection; 57P0x: shutting down; 53300: too many connections; 25006: read-only standby.
+                // Class 08: connection; 53: no room, no memory, too many connections; 57: shutting down, or a statement
+                // that took too long; 58: the disk fails; 25006: read-only standby; 25P03: left open for too long.
                 Some(code)
-                    if code.starts_with("08")
-                        || code.starts_with("57P")
-                        || code == "53300"
-                        || code == "25006" =>
+                    if ["08", "53", "57", "58"]
+                        .iter()
+                        .any(|class| code.starts_with(class))
+                        || ["25006", "25P03"].contains(&code) =>
                 {
                     Self::Unavailable(error)
                 }
@@ -73,6 +76,27 @@ impl From<sqlx::Error> for Error {
 }
 
 impl Error {
+    /// What may be told of why the database is unavailable.
+    #[must_use]
+    pub fn unavailable_because(&self) -> Option<&'static str> {
+        let Self::Unavailable(error) = self else {
+            return None;
+        };
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
+        Some(match (error, code.as_deref()) {
+            (_, Some("53100")) => "the database has no room left on its disk; nothing was changed",
+            (_, Some("57014")) => "the database took too long over it",
+            (_, Some("25006")) => "the database can only be read just now",
+            (sqlx::Error::PoolTimedOut, _) => "all connections to the database are in use",
+            (sqlx::Error::Io(error), _) if error.kind() == std::io::ErrorKind::TimedOut => {
+                "the database does not answer"
+            }
+            _ => "the database is unavailable",
+        })
+    }
+
     /// Whether this unique index refused.
     #[must_use]
     pub fn is_duplicate(&self, index: &str) -> bool {

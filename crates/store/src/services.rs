@@ -4,7 +4,7 @@ use crate::{Before, Cols, Error, Ref, Tx, events::seen_by, row::exactly_one};
 use slipway_domain::{
     Name,
     identity::Visible,
-    ids::{ServiceId, TeamId},
+    ids::{Fresh as _, ServiceId, TeamId},
     registry::{Criticality, Service},
 };
 use sqlx::{QueryBuilder, postgres::PgRow};
@@ -57,7 +57,7 @@ fn read(row: &PgRow) -> Result<Service, Error> {
 /// # Errors
 /// [`Error::Duplicate`] with `services_name_key` when the name is taken.
 pub async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<ServiceId, Error> {
-    let id = ServiceId::new();
+    let id = ServiceId::fresh();
     sqlx::query(
         "INSERT INTO services (id, name, team_id, criticality, description) VALUES ($1, $2, $3, $4, $5)",
     )

@@ -3,7 +3,7 @@
 use crate::{Before, Cols, Error, Ref, Tx};
 use slipway_domain::{
     Name,
-    ids::{TeamId, TeamTag},
+    ids::{Fresh as _, TeamId, TeamTag},
     registry::service::Team,
 };
 use sqlx::postgres::PgRow;
@@ -31,7 +31,7 @@ fn read(row: &PgRow) -> Result<Team, Error> {
 pub async fn insert(tx: &mut Tx, name: &Name) -> Result<Team, Error> {
     let row =
         sqlx::query("INSERT INTO teams (id, name) VALUES ($1, $2) RETURNING id, name, revision, created_at")
-            .bind(TeamId::new().uuid())
+            .bind(TeamId::fresh().uuid())
             .bind(name.as_str())
             .fetch_one(tx.conn())
             .await?;

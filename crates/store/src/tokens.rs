@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use slipway_domain::{
     identity::{Grant, Principal, Role},
-    ids::{PrincipalId, TokenId},
+    ids::{Fresh as _, PrincipalId, TokenId},
 };
 use sqlx::{QueryBuilder, postgres::PgRow};
 
@@ -70,7 +70,7 @@ fn read(row: &PgRow) -> Result<Token, Error> {
 /// # Errors
 /// When the database refuses.
 pub async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<TokenId, Error> {
-    let id = TokenId::new();
+    let id = TokenId::fresh();
     let roles: Vec<_> = new.roles.iter().map(|role| role.as_str()).collect();
     sqlx::query(
         "INSERT INTO api_tokens (id, principal_id, name, hash, roles, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
@@ -134,6 +134,7 @@ pub async fn list(
 /// # Errors
 /// When the database refuses.
 pub async fn revoke(tx: &mut Tx, id: TokenId) -> Result<bool, Error> {
+    tx.noted().identity();
     let done = sqlx::query("UPDATE api_tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL")
         .bind(id.uuid())
         .execute(tx.conn())

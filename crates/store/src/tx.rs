@@ -1,12 +1,19 @@
 //! Connections and transactions.
 
-use crate::Error;
+use crate::{
+    Changes, Error,
+    answers::Answers,
+    changes::Noted,
+    pool::measured,
+    session::{self, Session},
+};
 use jiff::Timestamp;
 use sqlx::{
-    PgPool, Postgres, Transaction,
-    postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions},
+    PgPool,
+    postgres::{PgConnectOptions, PgConnection, PgListener},
 };
-use std::{str::FromStr as _, time::Duration};
+use std::str::FromStr as _;
+use tokio::sync::OwnedSemaphorePermit;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
 
@@ -14,11 +21,24 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
 #[derive(Clone, Debug)]
 pub struct Database {
     pool: PgPool,
+    changes: Changes,
+    answers: Answers,
+    /// For those that listen.
+    listening: PgPool,
 }
+
+/// Most listeners of one process.
+const LISTENERS: u32 = 4;
 
 /// A transaction, and the one time that counts in it: the database's, when it began.
 pub struct Tx {
-    inner: Transaction<'static, Postgres>,
+    inner: Session,
+    // Dropped after the transaction has ended, however it ends: only then can others read what it changed.
+    noted: Noted,
+    /// Freed when the transaction has ended, however it ends.
+    turn: Option<OwnedSemaphorePermit>,
+    /// What happens once it is true.
+    then: Vec<Box<dyn FnOnce() + Send + Sync>>,
     /// Database time at the beginning of the transaction; the same throughout it.
     pub now: Timestamp,
 }
@@ -30,32 +50,54 @@ impl Database {
     /// When the URL is none, or the database cannot be reached within ten seconds.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, Error> {
         let options = PgConnectOptions::from_str(url)?.application_name("slipway");
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(10))
-            .after_connect(|connection, _| {
-                Box::pin(async move {
-                    // A statement that hangs must not hold what others wait for; a session left open in a
-                    // transaction neither. Compiling a query that reads a few rows takes longer than the query.
-                    sqlx::raw_sql(
-                        "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
-                         SET idle_in_transaction_session_timeout = '60s'; SET timezone = 'UTC'; \
-                         SET jit = off",
-                    )
-                    .execute(connection)
-                    .await?;
-                    Ok(())
-                })
-            })
+        let answers = Answers::default();
+        // Listeners keep their connections: they have their own, and are told apart.
+        let listening = session::pool(LISTENERS, answers.clone())
+            .connect_lazy_with(options.clone().application_name("slipway listens"));
+        let pool = session::pool(connections, answers.clone())
             .connect_with(options)
             .await?;
-        Ok(Self { pool })
+        Ok(Self {
+            answers,
+            listening,
+            ..Self::over(pool)
+        })
+    }
+
+    /// Watches, from now on, whether the database answers, so that nothing waits in vain when the network swallows
+    /// everything: what is under way then fails within ten seconds, and what comes meanwhile fails at once.
+    #[must_use]
+    pub fn watched(self) -> Self {
+        self.answers.watch(self.pool.connect_options().as_ref().clone());
+        self
+    }
+
+    /// Runs work that waits for the database, for as long as it answers.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it does not.
+    pub fn while_it_answers<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> impl Future<Output = Result<T, Error>> {
+        self.answers.during(work)
     }
 
     /// Over a pool that is there already (tests).
     #[must_use]
-    pub const fn over(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn over(pool: PgPool) -> Self {
+        Self {
+            listening: pool.clone(),
+            pool,
+            changes: Changes::default(),
+            answers: Answers::default(),
+        }
+    }
+
+    /// What was changed through this database, for whoever keeps in memory what was read from it.
+    #[must_use]
+    pub const fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// The pool.
@@ -69,7 +111,7 @@ impl Database {
     /// # Errors
     /// When one fails; it is rolled back.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        MIGRATIONS.run(&self.pool).await
+        crate::migrate::migrate(&self.pool, &MIGRATIONS).await
     }
 
     /// Whether every migration that this binary knows has been applied. More may have been: a newer server's.
@@ -77,17 +119,18 @@ impl Database {
     /// # Errors
     /// When the database does not answer.
     pub async fn is_migrated(&self) -> Result<bool, Error> {
-        let known = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0);
-        let applied: Option<i64> =
-            match sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
-                .fetch_one(&self.pool)
-                .await
-            {
-                Ok(version) => version,
-                Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("42P01") => None,
-                Err(error) => return Err(error.into()),
-            };
-        Ok(applied.is_some_and(|version| version >= known))
+        let known: Vec<i64> = MIGRATIONS.iter().map(|m| m.version).collect();
+        let applied = "SELECT count(*) FROM _sqlx_migrations WHERE success AND version = ANY($1)";
+        let applied: i64 = match sqlx::query_scalar(applied)
+            .bind(&known)
+            .fetch_one(&self.pool)
+            .await
+        {
+            Ok(applied) => applied,
+            Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("42P01") => 0,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(usize::try_from(applied) == Ok(known.len()))
     }
 
     /// Begins a transaction that writes.
@@ -95,9 +138,7 @@ impl Database {
     /// # Errors
     /// When the database does not answer.
     pub async fn begin(&self) -> Result<Tx, Error> {
-        let mut inner = self.pool.begin().await?;
-        let now = now(&mut inner).await?;
-        Ok(Tx { inner, now })
+        self.open("BEGIN; SELECT now()").await
     }
 
     /// Begins a transaction that only reads, and reads one state of the database throughout.
@@ -105,12 +146,21 @@ impl Database {
     /// # Errors
     /// When the database does not answer.
     pub async fn read(&self) -> Result<Tx, Error> {
-        let mut inner = self
-            .pool
-            .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            .await?;
-        let now = now(&mut inner).await?;
-        Ok(Tx { inner, now })
+        self.open("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT now()")
+            .await
+    }
+
+    async fn open(&self, how: &'static str) -> Result<Tx, Error> {
+        let begun = self.answers.during(measured(Session::begin(&self.pool, how)));
+        let (inner, now) = begun.await??;
+        slipway_domain::clock::database_told(now);
+        Ok(Tx {
+            inner,
+            noted: self.changes.noting(),
+            turn: None,
+            then: Vec::new(),
+            now,
+        })
     }
 
     /// Listens on channels. A hint only: polling is the truth.
@@ -118,21 +168,37 @@ impl Database {
     /// # Errors
     /// When the database does not answer.
     pub async fn listen(&self, channels: &[&str]) -> Result<Listener, Error> {
-        let mut inner = PgListener::connect_with(&self.pool).await?;
-        inner.listen_all(channels.iter().copied()).await?;
-        Ok(Listener { inner })
+        let listening = self.answers.during(async {
+            let mut inner = PgListener::connect_with(&self.listening).await?;
+            inner.listen_all(channels.iter().copied()).await?;
+            Ok::<_, sqlx::Error>(inner)
+        });
+        Ok(Listener {
+            inner: listening.await??,
+            answers: self.answers.clone(),
+        })
     }
-}
-
-async fn now(connection: &mut PgConnection) -> Result<Timestamp, Error> {
-    let now: jiff_sqlx::Timestamp = sqlx::query_scalar("SELECT now()").fetch_one(connection).await?;
-    Ok(now.to_jiff())
 }
 
 impl Tx {
     /// The connection, for a query.
     pub fn conn(&mut self) -> &mut PgConnection {
-        &mut self.inner
+        self.inner.connection()
+    }
+
+    /// Keeps a turn until the transaction has ended.
+    pub fn keep(&mut self, turn: Option<OwnedSemaphorePermit>) {
+        self.turn = turn;
+    }
+
+    /// What this transaction changes of what is kept in memory.
+    pub(crate) const fn noted(&mut self) -> &mut Noted {
+        &mut self.noted
+    }
+
+    /// What is to happen in this process when the transaction is committed, and only then: counting what it did.
+    pub fn once_true(&mut self, what: impl FnOnce() + Send + Sync + 'static) {
+        self.then.push(Box::new(what));
     }
 
     /// Makes it true.
@@ -140,7 +206,16 @@ impl Tx {
     /// # Errors
     /// When the database refuses or cannot be reached; then nothing is true, or it is not known.
     pub async fn commit(self) -> Result<(), Error> {
-        Ok(self.inner.commit().await?)
+        let Self {
+            inner, noted, then, ..
+        } = self;
+        let committed = inner.commit().await;
+        drop(noted);
+        committed?;
+        for what in then {
+            what();
+        }
+        Ok(())
     }
 
     /// Leaves everything as it was.
@@ -192,6 +267,7 @@ impl Tx {
 /// Waits for hints.
 pub struct Listener {
     inner: PgListener,
+    answers: Answers,
 }
 
 impl Listener {
@@ -200,6 +276,7 @@ impl Listener {
     /// # Errors
     /// When the connection is lost.
     pub async fn next(&mut self) -> Result<String, Error> {
-        Ok(self.inner.recv().await?.channel().to_owned())
+        let heard = self.answers.during(self.inner.recv()).await??;
+        Ok(heard.channel().to_owned())
     }
 }

@@ -2,7 +2,10 @@
 
 use slipway_domain::{
     Name,
-    ports::{ClusterFault, ClusterProbe, ClusterReport, PortFuture, PreviewRequest, TargetPreview},
+    ports::{
+        ClusterFault, ClusterProbe, ClusterReport, InspectRequest, PortFuture, PreviewRequest, TargetPreview,
+        TargetSeen,
+    },
     registry::Connection,
 };
 use std::{
@@ -60,6 +63,16 @@ impl ClusterProbe for Clusters {
                 objects: Vec::new(),
                 notes: Vec::new(),
             })
+        })
+    }
+
+    fn inspect<'a>(
+        &'a self,
+        request: &'a InspectRequest,
+    ) -> PortFuture<'a, Result<TargetSeen, ClusterFault>> {
+        Box::pin(async move {
+            self.fault(&request.connection.name)?;
+            Ok(TargetSeen::default())
         })
     }
 }

@@ -25,7 +25,9 @@ mod app;
 mod client;
 mod clusters;
 mod database;
+pub mod doctor;
 mod issuer;
+pub mod live;
 mod world;
 
 pub use app::TestApp;

@@ -112,8 +112,9 @@ pub(crate) fn json<B: Serialize>(body: &B) -> Result<Response, Failure> {
 }
 
 /// 200 with JSON and its tag.
-pub(crate) fn tagged(tag: &ETag, bytes: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(bytes));
+pub(crate) fn tagged(tag: &ETag, bytes: impl Into<Body>) -> Response {
+    let bytes = bytes.into();
+    let mut response = Response::new(bytes);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::ETAG, tag.header());

@@ -9,7 +9,8 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use std::sync::Arc;
+use slipway_telemetry::trace;
+use std::{sync::Arc, time::Duration};
 use tracing::Instrument as _;
 
 /// Header with the request's id.
@@ -22,13 +23,16 @@ static NOSNIFF: HeaderName = HeaderName::from_static("x-content-type-options");
 pub(crate) struct RequestContext {
     /// Its id: the one given, if it is sane, or a new one.
     pub(crate) id: Arc<str>,
-    /// W3C trace context, if it is well-formed.
+    /// W3C trace context: of this request's span where traces are exported, else the one given, if it is well-formed.
     pub(crate) traceparent: Option<Arc<str>>,
 }
 
+/// A read that takes this long is worth a line in the log.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// The layer.
 pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
-    let context = RequestContext {
+    let mut context = RequestContext {
         id: header_text(request.headers(), &REQUEST_ID)
             .filter(|id| is_sane_id(id))
             .map_or_else(|| uuid::Uuid::now_v7().to_string().into(), Arc::from),
@@ -38,6 +42,7 @@ pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
     };
     let id = Arc::clone(&context.id);
     let method = request.method().clone();
+    let is_read = method.is_safe();
     let route = request
         .extensions()
         .get::<MatchedPath>()
@@ -47,8 +52,20 @@ pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
         request = %id,
         %method,
         route = &*route,
-        traceparent = context.traceparent.as_deref(),
+        otel.kind = "server",
     );
+    trace::continue_from(&span, context.traceparent.as_deref());
+    trace::name(&span, || format!("{method} {route}"));
+    trace::tell(&span, "http.request.method", method.to_string());
+    trace::tell(&span, "http.route", route.to_string());
+    if !route.starts_with("/v1/") {
+        // Probes and scrapes come every few seconds, and say nothing.
+        trace::idle(&span);
+    }
+    // Whoever goes on with what is asked for belongs below this request, not beside it.
+    if let Some(ours) = trace::traceparent(&span) {
+        context.traceparent = Some(ours.into());
+    }
     request.extensions_mut().insert(context);
 
     let timer = measure::Timer::start(&method, route);
@@ -63,11 +80,22 @@ pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
             .or_insert(HeaderValue::from_static("no-store"));
         headers.insert(NOSNIFF.clone(), HeaderValue::from_static("nosniff"));
         let took = timer.finish(response.status());
-        tracing::info!(
-            status = response.status().as_u16(),
-            took_ms = took.as_millis(),
-            "answered"
+        let here = tracing::Span::current();
+        trace::tell(
+            &here,
+            "http.response.status_code",
+            i64::from(response.status().as_u16()),
         );
+        if response.status().is_server_error() {
+            trace::failed(&here);
+        }
+        let (status, took_ms) = (response.status(), took.as_millis());
+        // Dashboards read all the time: what goes well there is in the metrics, and would only hide the rest here.
+        if is_read && took < SLOW && !(status.is_client_error() || status.is_server_error()) {
+            tracing::debug!(status = status.as_u16(), took_ms, "answered");
+        } else {
+            tracing::info!(status = status.as_u16(), took_ms, "answered");
+        }
         response
     }
     .instrument(span)

@@ -1,6 +1,7 @@
 //! Requests, counted and timed by route, method and class of status.
 
 use axum::http::{Method, StatusCode};
+use slipway_telemetry::catalogue as names;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -16,7 +17,7 @@ pub(super) struct Timer {
 
 impl Timer {
     pub(super) fn start(method: &Method, route: Arc<str>) -> Self {
-        metrics::gauge!("slipway_http_requests_in_flight").increment(1.0);
+        metrics::gauge!(names::HTTP_IN_FLIGHT).increment(1.0);
         Self {
             started: Instant::now(),
             method: label(method),
@@ -36,7 +37,7 @@ impl Timer {
         let took = self.started.elapsed();
         self.count(class);
         metrics::histogram!(
-            "slipway_http_request_duration_seconds",
+            names::HTTP_DURATION,
             "method" => self.method,
             "route" => self.route.to_string(),
         )
@@ -46,7 +47,7 @@ impl Timer {
 
     fn count(&self, class: &'static str) {
         metrics::counter!(
-            "slipway_http_requests_total",
+            names::HTTP_REQUESTS,
             "method" => self.method,
             "route" => self.route.to_string(),
             "status" => class,
@@ -57,7 +58,7 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        metrics::gauge!("slipway_http_requests_in_flight").decrement(1.0);
+        metrics::gauge!(names::HTTP_IN_FLIGHT).decrement(1.0);
         if !self.finished {
             self.count("cancelled");
         }

@@ -1,6 +1,7 @@
 //! `/healthz`, `/readyz`, `/metrics`: unauthenticated, and without secrets.
 
 use crate::{
+    extract::Params,
     problem::{Failure, catalogue},
     state::ApiState,
 };
@@ -9,7 +10,9 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse as _, Response},
 };
+use serde::Deserialize;
 use std::time::Duration;
+use utoipa::IntoParams;
 
 /// How long a database may take to answer before the server counts as not ready.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -20,12 +23,20 @@ pub(crate) async fn healthz() -> &'static str {
     "ok"
 }
 
+/// What of being ready is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReadyQuery {
+    /// Also say how many server processes of each role there are.
+    verbose: Option<String>,
+}
+
 /// Whether requests can be served: the database answers, and its migrations are current.
-#[utoipa::path(get, path = "/readyz", tag = "system", responses(
+#[utoipa::path(get, path = "/readyz", tag = "system", params(ReadyQuery), responses(
     (status = 200, description = "Requests can be served.", body = String, content_type = "text/plain", example = "ready"),
     (status = 503, description = "They cannot; `detail` says what is waited for.", body = slipway_api_types::Problem, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn readyz(State(state): State<ApiState>) -> Response {
+pub(crate) async fn readyz(Params(query): Params<ReadyQuery>, State(state): State<ApiState>) -> Response {
     let not_ready = |detail: &str| {
         Failure::new(&catalogue::NOT_READY, detail)
             .retry_after(2)
@@ -34,18 +45,41 @@ pub(crate) async fn readyz(State(state): State<ApiState>) -> Response {
     if state.shutdown.is_cancelled() {
         return not_ready("the server is shutting down");
     }
-    match tokio::time::timeout(PATIENCE, state.app.database().is_migrated()).await {
+    let database = state.app.database();
+    let asked = database.while_it_answers(database.is_migrated());
+    match tokio::time::timeout(PATIENCE, asked).await.map(Result::flatten) {
+        Ok(Ok(true)) if query.verbose.is_some() => verbose(&state).await,
         Ok(Ok(true)) => "ready".into_response(),
         Ok(Ok(false)) => not_ready("the database lacks migrations: run `slipway migrate`"),
         Ok(Err(error)) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "not ready: the database does not answer"
-            );
-            not_ready("the database does not answer")
+            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
+            not_ready(
+                error
+                    .unavailable_because()
+                    .unwrap_or("the database does not answer as it should"),
+            )
         }
         Err(_) => not_ready("the database does not answer in time"),
     }
+}
+
+/// What else there is: nothing of it makes this process less ready.
+async fn verbose(state: &ApiState) -> Response {
+    let roles = tokio::time::timeout(PATIENCE, slipway_app::servers::alive_by_role(&state.app)).await;
+    let mut text = "ready\n".to_owned();
+    match roles {
+        Ok(Ok(roles)) => {
+            for role in ["api", "scheduler", "executor"] {
+                let n = roles.iter().find(|(of, _)| of == role).map_or(0, |(_, n)| *n);
+                text.push_str(role);
+                text.push_str(": ");
+                text.push_str(&n.to_string());
+                text.push('\n');
+            }
+        }
+        _ => text.push_str("the server processes could not be counted\n"),
+    }
+    text.into_response()
 }
 
 /// Metrics of this server, as Prometheus reads them.

@@ -60,6 +60,7 @@ fn wire_settings(settings: &domain::Settings) -> EnvironmentSettings {
         automatic_rollback: Some(settings.automatic_rollback),
         expires_after: Some(settings.expires_after.to_string()),
         config: Some(settings.config.iter().map(wire_overlay).collect()),
+        drift: Some(settings.drift.as_str().to_owned()),
     }
 }
 
@@ -86,6 +87,7 @@ fn settings(given: EnvironmentSettings) -> SettingsInput {
         config: given
             .config
             .map(|config| config.into_iter().map(overlay).collect()),
+        drift: given.drift,
     }
 }
 

@@ -5,14 +5,16 @@ mod audit;
 mod clusters;
 mod components;
 mod deployments;
+mod drift;
 mod environments;
 pub(crate) mod events;
 mod me;
 mod releases;
 mod resolve;
 mod role_bindings;
+mod servers;
 mod services;
-mod status;
+pub(crate) mod status;
 mod targets;
 mod teams;
 mod tokens;
@@ -35,6 +37,8 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(releases::routes())
         .merge(deployments::routes())
         .merge(approvals::routes())
+        .merge(drift::routes())
         .merge(audit::routes())
         .merge(status::routes())
+        .merge(servers::routes())
 }

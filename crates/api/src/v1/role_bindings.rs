@@ -133,7 +133,7 @@ async fn get(Path(binding): Path<String>, mut reader: Reader) -> Result<Response
 
 /// Take a role away.
 ///
-/// With the next request it is gone, and open streams show no more than is still allowed.
+/// With the next request it is gone, at other servers within a second, and open streams show no more than is still allowed.
 #[utoipa::path(
     delete, path = "/v1/role-bindings/{binding}", operation_id = "delete_role_binding", tag = "identity",
     params(("binding" = String, Path, description = "Its id.", example = "rbd_01kq3m2x5vf9tb2t7w3c7b8d9e")),

@@ -2,17 +2,21 @@
 
 use crate::{
     etag::ETag,
-    extract::{Reader, not_modified},
+    extract::{encode, not_modified, tagged},
     problem::Failure,
     state::ApiState,
 };
 use axum::{
-    http::{HeaderValue, header},
+    Extension,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, HeaderValue, header},
     response::Response,
 };
 use slipway_api_types::status::{ActiveCounts, LatestDeployment, RunningRelease, ServiceStatus, Status};
-use slipway_app::status::{self, StatusView};
-use std::collections::BTreeMap;
+use slipway_app::status::StatusView;
+use slipway_domain::identity::Actor;
+use std::{collections::BTreeMap, sync::Arc};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// A dashboard may show what is a second old.
@@ -24,26 +28,45 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
 
 /// Show everything at once.
 ///
-/// What runs where, what is under way, what waits. Made to be polled: send the `ETag` as `If-None-Match`.
+/// What runs where, what is under way, what waits; at most a second old. Made to be polled: send the `ETag` as
+/// `If-None-Match`.
 #[utoipa::path(
     get, path = "/v1/status", operation_id = "get_status", tag = "watching",
     responses((status = 200, description = "The status.", body = Status,
         headers(("ETag" = String, description = "A digest of what is shown, but for `at`.")))),
     extensions(("x-slipway-permission" = json!("read"))),
 )]
-async fn show(mut reader: Reader) -> Result<Response, Failure> {
-    let view = status::read(&mut reader.tx, &reader.actor).await?;
-    let body = wire(view);
-    // When it was read is not part of what it says.
-    let said = (&body.services, &body.active, &body.pending_approvals);
-    let tag = ETag::of_body(&crate::extract::encode(&said)?);
-    let mut response = if reader.knows(&tag) {
-        not_modified(&tag)
+async fn show(
+    State(state): State<ApiState>,
+    Extension(actor): Extension<Arc<Actor>>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let shown = state.status.read(&state.app, &actor, Shown::of).await?;
+    let mut response = if shown.tag.is_known(&headers) {
+        not_modified(&shown.tag)
     } else {
-        crate::extract::tagged(&tag, crate::extract::encode(&body)?)
+        tagged(&shown.tag, shown.body.clone())
     };
     response.headers_mut().insert(header::CACHE_CONTROL, CACHE);
     Ok(response)
+}
+
+/// The status as it is sent.
+pub(crate) struct Shown {
+    tag: ETag,
+    body: Bytes,
+}
+
+impl Shown {
+    fn of(view: StatusView) -> Result<Self, Failure> {
+        let body = wire(view);
+        // When it was read is not part of what it says.
+        let said = (&body.services, &body.active, &body.pending_approvals);
+        Ok(Self {
+            tag: ETag::of_body(&encode(&said)?),
+            body: encode(&body)?.into(),
+        })
+    }
 }
 
 fn wire(view: StatusView) -> Status {

@@ -6,14 +6,19 @@ use crate::{
     extract::{Command, NoBody, Params, Reader, json, limit, page},
     problem::Failure,
     state::ApiState,
+    v1::deployments::created,
 };
 use axum::{extract::Path, response::Response};
 use serde::Deserialize;
 use slipway_api_types::{
-    Page,
+    Page, Reason,
+    deployment::Deployment,
     registry::{CreateTarget, Target},
 };
-use slipway_app::targets::{self, Create, Filter, TargetView};
+use slipway_app::{
+    deployments,
+    targets::{self, Create, Filter, TargetView},
+};
 use slipway_domain::ids::TargetTag;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -22,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(get, delete))
+        .routes(routes!(clean))
 }
 
 fn wire(view: &TargetView) -> Target {
@@ -36,6 +42,8 @@ fn wire(view: &TargetView) -> Target {
         generation: view.target.generation,
         runs: view.runs.clone(),
         deployment: view.target.now.as_ref().map(|now| now.deployment.to_string()),
+        current: view.current,
+        message: targets::left_behind(view),
     }
 }
 
@@ -82,7 +90,8 @@ struct ListQuery {
 
 /// List targets.
 ///
-/// Newest first, with what runs on each.
+/// Newest first, with what runs on each. Former targets, where a service no longer lands, are among them for as long as
+/// they hold something of it, and say so.
 #[utoipa::path(
     get, path = "/v1/targets", operation_id = "list_targets", tag = "registry",
     params(ListQuery),
@@ -127,7 +136,8 @@ async fn get(Path(target): Path<String>, mut reader: Reader) -> Result<Response,
 
 /// Take a declared target back.
 ///
-/// What runs there goes on running; nothing more is deployed to it.
+/// What runs there goes on running; nothing more is deployed to it. It stays in the list as a former target until it is
+/// cleaned.
 #[utoipa::path(
     delete, path = "/v1/targets/{target}", operation_id = "delete_target", tag = "registry",
     params(("target" = String, Path, description = "Its id.", example = "tgt_01kq3m2x5vf9tb2t7w3c7b8d9e")),
@@ -143,4 +153,27 @@ async fn delete(
 ) -> Result<Response, Failure> {
     targets::delete(&mut change.tx, &change.actor, &target).await?;
     change.no_content().await
+}
+
+/// Clean a former target.
+///
+/// Takes away what a service left where it no longer lands, as a deployment of its own (a rollback to nothing). Refused for
+/// a target that is in use. What holds data is kept, as ever.
+#[utoipa::path(
+    post, path = "/v1/targets/{target}/clean", operation_id = "clean_target", tag = "registry",
+    params(("target" = String, Path, description = "Its id.", example = "tgt_01kq3m2x5vf9tb2t7w3c7b8d9e")),
+    request_body = Reason,
+    responses((status = 201, description = "The deployment that does it.", body = Deployment,
+        headers(("ETag" = String, description = "Its revision."), ("Location" = String, description = "Where it is.")))),
+    extensions(
+        ("x-slipway-permission" = json!("deployment.roll_back")),
+        ("x-slipway-problems" = json!(["conflict", "in-use"])),
+    ),
+)]
+async fn clean(
+    Path(target): Path<String>,
+    Command(body, mut change): Command<Reason>,
+) -> Result<Response, Failure> {
+    let view = deployments::clean(&mut change.tx, &change.actor, &target, body.reason).await?;
+    created(change, &view).await
 }

@@ -116,8 +116,8 @@ async fn get(Path(token): Path<String>, mut reader: Reader) -> Result<Response, 
 
 /// Revoke an API token.
 ///
-/// Your own, or anybody's with the permission `identity.manage`. The next request with it is refused, and streams that it
-/// opened end. Its record stays.
+/// Your own, or anybody's with the permission `identity.manage`. The next request with it is refused, at other servers within
+/// a second, and streams that it opened end. Its record stays.
 #[utoipa::path(
     delete, path = "/v1/tokens/{token}", operation_id = "revoke_token", tag = "identity",
     params(("token" = String, Path, description = "Its id.", example = "tok_01kq3m2x5vf9tb2t7w3c7b8d9e")),

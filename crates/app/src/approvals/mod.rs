@@ -164,6 +164,8 @@ pub async fn decide(
     let row = deployments::lock(tx, seen.deployment.id)
         .await?
         .ok_or_else(|| Error::not_found("approval", reference))?;
+    // The approver's request is no part of the deployment's trace, and has to do with it.
+    slipway_telemetry::trace::link_to(&tracing::Span::current(), row.traceparent.as_deref());
     let approval = approvals::lock(tx, seen.approval.id)
         .await?
         .ok_or_else(|| Error::not_found("approval", reference))?;

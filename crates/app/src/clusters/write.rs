@@ -15,10 +15,13 @@ use serde_json::{Value, json};
 use slipway_domain::{
     Faults, Name,
     identity::{Actor, Permission, Place},
-    ids::{ClusterId, ClusterTag},
+    ids::{ClusterId, ClusterTag, Fresh as _},
     registry::{ClusterGrants, Credential, Labels},
 };
-use slipway_store::clusters::{self, Saved};
+use slipway_store::{
+    clusters::{self, Saved},
+    work,
+};
 
 /// What a new cluster is made of.
 #[derive(Debug, Clone, Default)]
@@ -144,7 +147,7 @@ pub async fn create(tx: &mut Tx, app: &App, actor: &Actor, input: Create) -> Res
     let (Some(name), Some(server), Some(credential)) = (name, &address.server, &address.credential) else {
         return Err(Error::internal("a field without fault is missing"));
     };
-    let id = ClusterId::new();
+    let id = ClusterId::fresh();
     let sealed = credential::seal(app, id, credential)?;
     let saved = Saved {
         id,
@@ -254,6 +257,9 @@ pub async fn update(
     if let Err(error) = clusters::update(tx, cluster.revision, &saved, sealed.as_ref()).await {
         let now = clusters::get(tx, cluster.id).await;
         return Err(overtaken(error, now.map(|now| now.map(|now| now.revision))));
+    }
+    if sealed.is_some() || input.certificate_authority.is_some() {
+        work::reconnect(tx, cluster.id).await?;
     }
     let mut data = serde_json::Map::new();
     let mut note =

@@ -8,7 +8,7 @@ use slipway_domain::{
     Digest, Faults, Name,
     component::{
         Component, ComponentVersion, ImagePin, Requirement, Source, VersionContent,
-        bundle::{Bundle, Limits},
+        bundle::{Bundle, Limits, warnings},
     },
     identity::{Actor, Permission},
     ids::{ComponentVersionId, PrincipalId},
@@ -105,6 +105,7 @@ pub async fn create_version(
         images: &images,
     })?;
     let objects = bundle.refs();
+    let warnings = warnings(&bundle.objects);
     let new = components::NewVersion {
         component: component.id,
         version: &version,
@@ -115,6 +116,7 @@ pub async fn create_version(
         requires: &requires,
         images: &images,
         objects: &objects,
+        warnings: &warnings,
         created_by: actor.principal.id,
     };
     match components::insert_version(tx, &new).await? {

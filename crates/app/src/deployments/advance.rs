@@ -52,20 +52,21 @@ pub(crate) async fn advance(tx: &mut Tx, id: DeploymentId) -> Result<(), Error> 
     }
     let targets = deployment_targets::of(tx, id).await?;
     // A rollback undoes everything at once: waves are for what may go wrong, and something has.
-    let waves = if row.deployment.kind == Kind::RollBack {
-        Vec::new()
-    } else {
+    let waves = if row.deployment.kind == Kind::Deploy {
         rules(&row)
+    } else {
+        Vec::new()
     };
     let now = tx.now;
     match next(&waves, &facts(&targets), now) {
         Next::Wait => deployments::set_look_at(tx, id, None).await?,
         Next::Soak { until, .. } => deployments::set_look_at(tx, id, Some(until)).await?,
         Next::Start(which) => {
+            let queued = work::of_deployment(tx, id).await?;
             for index in which {
                 let target = targets[index].target.id;
                 deployment_targets::start(tx, target).await?;
-                if !work::of_deployment(tx, id).await?.contains_key(&target) {
+                if !queued.contains_key(&target) {
                     work::enqueue(tx, id, target, judge::priority(&row)).await?;
                 }
             }

@@ -9,7 +9,7 @@ use slipway_domain::{
     component::VersionState,
     deployment::{Deployment, Kind, State},
     identity::{Actor, Permission, Place},
-    ids::{ApprovalId, DeploymentId, EnvironmentTag},
+    ids::{ApprovalId, DeploymentId, EnvironmentTag, Fresh as _},
     registry::Environment,
     release::{Release, Seal},
 };
@@ -85,7 +85,7 @@ pub(super) async fn request(
     )
     .await?;
     let deployment = Deployment {
-        id: DeploymentId::new(),
+        id: DeploymentId::fresh(),
         kind: Kind::Deploy,
         service: release.service,
         service_name: release.service_name.clone(),
@@ -211,7 +211,7 @@ async fn ask_people(
     involved.push((seal.by, Involvement::Sealer));
     involved.push((deployment.requested_by, Involvement::Requester));
     let approval = Approval {
-        id: ApprovalId::new(),
+        id: ApprovalId::fresh(),
         deployment: deployment.id,
         rule: rule.clone(),
         digest: seal.digest,

@@ -1,7 +1,7 @@
 //! Why a deployment is not moving, who can move it, and when it will move by itself.
 
 use super::load;
-use crate::{Error, Tx};
+use crate::{Error, Tx, servers::Hands};
 use jiff::Timestamp;
 use slipway_domain::{
     deployment::{State, StateName, TargetState},
@@ -10,7 +10,7 @@ use slipway_domain::{
     ids::{DeploymentId, DeploymentTargetId},
 };
 use slipway_store::{deployment_targets, deployments::Row, work};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Something that keeps a deployment from going on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +53,30 @@ pub struct Explanation {
 
 type Queue = BTreeMap<DeploymentTargetId, (String, u32, Option<String>)>;
 
+/// Who could take the work of these deployments: asked only of those that an executor must take on.
+pub(super) async fn hands(
+    tx: &mut Tx,
+    rows: &[Row],
+    targets: &HashMap<DeploymentId, Vec<deployment_targets::Row>>,
+) -> Result<Hands, Error> {
+    let waiting = rows
+        .iter()
+        .filter(|row| matches!(row.deployment.state, State::Queued | State::Running { .. }));
+    let clusters: BTreeSet<_> = waiting
+        .filter_map(|row| targets.get(&row.deployment.id))
+        .flatten()
+        .map(|target| target.target.cluster)
+        .collect();
+    Hands::of(tx, &clusters).await
+}
+
 /// What keeps a deployment from going on; nothing once it has ended.
-pub(super) fn blockers(row: &Row, targets: &[deployment_targets::Row], queue: &Queue) -> Vec<Blocker> {
+pub(super) fn blockers(
+    row: &Row,
+    targets: &[deployment_targets::Row],
+    queue: &Queue,
+    hands: &Hands,
+) -> Vec<Blocker> {
     match &row.deployment.state {
         State::Pending => row
             .gates
@@ -80,11 +102,18 @@ pub(super) fn blockers(row: &Row, targets: &[deployment_targets::Row], queue: &Q
             })
             .collect(),
         State::Queued => {
-            vec![Blocker::new(
-                "executor",
-                "waiting for an executor to claim it",
-                "a running executor with room",
-            )]
+            let queued = targets.iter().filter(|row| queue.contains_key(&row.target.id));
+            let mut lacking: Vec<Blocker> = queued
+                .filter_map(|row| newer(row, queue).or_else(|| lacking(row, hands)))
+                .collect();
+            if lacking.is_empty() {
+                lacking.push(Blocker::new(
+                    "executor",
+                    "waiting for an executor to claim it",
+                    "a running executor with room",
+                ));
+            }
+            lacking
         }
         State::Paused { reason, .. } => {
             let id = row.deployment.id;
@@ -101,24 +130,60 @@ pub(super) fn blockers(row: &Row, targets: &[deployment_targets::Row], queue: &Q
                 format!("the end of {by}"),
             )]
         }
-        State::Running { .. } => running(targets, queue),
+        State::Running { .. } => running(targets, queue, hands),
         _ => Vec::new(),
     }
 }
 
-fn running(targets: &[deployment_targets::Row], queue: &Queue) -> Vec<Blocker> {
+/// What says that nobody can take the work of this target, if so it is.
+fn lacking(row: &deployment_targets::Row, hands: &Hands) -> Option<Blocker> {
+    let (reason, by) = hands.lacking(row.target.cluster, row.target.cluster_name.as_str())?;
+    Some(Blocker::new("executor", reason, by))
+}
+
+/// What says that the work of this target waits for a newer server, if it does.
+fn newer(row: &deployment_targets::Row, queue: &Queue) -> Option<Blocker> {
+    queue
+        .get(&row.target.id)
+        .filter(|(state, ..)| state == "unknown")
+        .map(|_| {
+            let reason = format!(
+                "{}: its work is of a kind that this server does not know: a newer one put it in the queue",
+                row.target.cluster_name
+            );
+            Blocker::new("executor", reason, "an executor of the newer version")
+        })
+}
+
+fn running(targets: &[deployment_targets::Row], queue: &Queue, hands: &Hands) -> Vec<Blocker> {
     let mut all = Vec::new();
     for row in targets
         .iter()
         .filter(|row| row.target.state == TargetState::Running)
     {
+        if let Some(blocker) = newer(row, queue) {
+            all.push(blocker);
+            continue;
+        }
+        let waits = queue
+            .get(&row.target.id)
+            .is_some_and(|(state, ..)| state == "ready");
+        if let Some(blocker) = lacking(row, hands).filter(|_| waits) {
+            all.push(blocker);
+            continue;
+        }
         let name = &row.target.cluster_name;
         let step = row.step.as_deref().unwrap_or("its first step");
         let (reason, by) = match queue.get(&row.target.id) {
+            Some((state, _, Some(error))) if state == "parked" => (
+                format!("{name}: parked: {error}"),
+                "other connection details for the cluster, or an operator: `slipway deploy resume`",
+            ),
             Some((_, attempts, Some(error))) if *attempts > 0 => (
                 format!("{name}: tried {attempts} times: {error}"),
                 "another try, by itself",
             ),
+            Some((_, 0, Some(error))) => (format!("{name}: {error}"), "time: it goes on by itself"),
             _ => match &row.target.readiness.reason {
                 Some(reason) => (
                     format!("{name}: {reason}"),
@@ -144,7 +209,12 @@ pub async fn explain(tx: &mut Tx, actor: &Actor, reference: &str) -> Result<Expl
     let d = &row.deployment;
     let targets = deployment_targets::of(tx, d.id).await?;
     let queue = work::of_deployment(tx, d.id).await?;
-    let blockers = blockers(&row, &targets, &queue);
+    let clusters = targets.iter().map(|row| row.target.cluster).collect();
+    let hands = match d.state {
+        State::Queued | State::Running { .. } => Hands::of(tx, &clusters).await?,
+        _ => Hands::default(),
+    };
+    let blockers = blockers(&row, &targets, &queue, &hands);
     let state = d.state.name();
     let mut summary = format!("{} to {} is {state}", d.release_name(), d.environment_name);
     if let Some(reason) = d.state.reason() {
@@ -157,6 +227,9 @@ pub async fn explain(tx: &mut Tx, actor: &Actor, reference: &str) -> Result<Expl
     }
     let allowed: &[&str] = match state {
         StateName::Pending | StateName::Queued => &["cancel"],
+        StateName::Running if queue.values().any(|(state, ..)| state == "parked") => {
+            &["pause", "resume", "cancel", "rollback"]
+        }
         StateName::Running => &["pause", "cancel", "rollback"],
         StateName::Paused => &["resume", "cancel", "rollback"],
         StateName::Succeeded => &["rollback"],

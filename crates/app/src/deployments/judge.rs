@@ -1,7 +1,7 @@
 //! Judging a deployment's gates: brings the facts to the domain's pure function, and does what the verdicts say.
 
 use super::transition;
-use crate::{Error, Tx};
+use crate::{Error, Tx, measure};
 use jiff::Timestamp;
 use slipway_domain::{
     approval::Answer,
@@ -13,11 +13,15 @@ use slipway_domain::{
 use slipway_store::{
     approvals, deployment_targets,
     deployments::{self, Row},
-    environments, principals, releases, renderings, role_bindings, targets, work,
+    drift_targets, environments, principals, releases, renderings, role_bindings, targets, work,
 };
+use slipway_telemetry::trace;
+use tracing::Instrument as _;
 
 /// Priority of a rollback's work over any other.
 const ROLLBACK_PRIORITY: i32 = 10;
+/// Priority of a heal's work below any other: what runs, runs.
+const HEAL_PRIORITY: i32 = -10;
 
 /// Everything that the gates of a deployment are judged on, read in this transaction.
 pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
@@ -43,7 +47,13 @@ pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
     // While its own predecessor's executor finishes a step, a rollback waits for the target, not for the environment.
     let overtaken_on = match d.rolls_back {
         Some(undone) => overtaken_on(tx, d.id, undone).await?,
+        None if d.kind == Kind::Heal => no_longer_runs_on(tx, d.id).await?,
         None => Vec::new(),
+    };
+    let landed_on = if d.kind == Kind::RollBack && d.rolls_back.is_none() {
+        landed_on(tx, d.id).await?
+    } else {
+        Vec::new()
     };
     let concurrency = concurrency::Facts {
         holder: holder.map(|h| concurrency::Holder {
@@ -53,8 +63,9 @@ pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
             finishing: h.state.is_terminal(),
         }),
         overtaken_on,
+        landed_on,
     };
-    let lighter = d.kind == Kind::RollBack;
+    let lighter = d.kind != Kind::Deploy;
     Ok(Facts {
         kind: d.kind,
         release_problem,
@@ -94,11 +105,39 @@ async fn overtaken_on(
             continue;
         };
         let of_undone = before.iter().find(|b| b.target.target == row.target.target);
-        if of_undone.and_then(|b| b.target.generation) != Some(target.target.generation) {
+        let generation = of_undone.and_then(|b| b.target.generation);
+        // Heals brought nothing that would be undone with it.
+        if generation != Some(target.target.generation)
+            && generation != deployment_targets::newest_generation(tx, target.target.id).await?
+        {
             overtaken.push(row.target.cluster_name.to_string());
         }
     }
     Ok(overtaken)
+}
+
+/// Where a heal would bring back what does not run any more: that a deployment decides.
+async fn no_longer_runs_on(tx: &mut Tx, heal: DeploymentId) -> Result<Vec<String>, Error> {
+    let mut overtaken = Vec::new();
+    for row in deployment_targets::of(tx, heal).await? {
+        let of_target = &[row.target.target];
+        let settled = drift_targets::of(tx, row.target.cluster, of_target).await?.pop();
+        if settled.is_none_or(|now| now.rendering != row.target.rendering) {
+            overtaken.push(row.target.cluster_name.to_string());
+        }
+    }
+    Ok(overtaken)
+}
+
+/// Where a cleaning would take away what is in use: the service lands there again.
+async fn landed_on(tx: &mut Tx, cleaning: DeploymentId) -> Result<Vec<String>, Error> {
+    let mut landed = Vec::new();
+    for row in deployment_targets::of(tx, cleaning).await? {
+        if targets::is_current(tx, row.target.target).await? {
+            landed.push(format!("{}/{}", row.target.cluster_name, row.target.namespace));
+        }
+    }
+    Ok(landed)
 }
 
 /// How soon to look again while nothing but another deployment is in the way: its end tells, but may go unheard.
@@ -235,9 +274,22 @@ pub(crate) async fn judge(tx: &mut Tx, id: DeploymentId) -> Result<(), Error> {
     if !matches!(row.deployment.state, State::Pending | State::Queued) {
         return Ok(());
     }
+    let span = tracing::info_span!("app.deployment.judge", deployment = %id);
+    trace::continue_from(&span, row.traceparent.as_deref());
+    let moved = judged(tx, row).instrument(span.clone()).await?;
+    if !moved {
+        trace::idle(&span);
+    }
+    Ok(())
+}
+
+/// As [`judge`], of a locked deployment that has not started; says whether its state changed.
+async fn judged(tx: &mut Tx, row: Row) -> Result<bool, Error> {
+    let id = row.deployment.id;
     let facts = facts(tx, &row).await?;
     let now = tx.now;
     let gates = gates::evaluate(&facts, now);
+    measure::gates(tx, &row, &gates);
     let boundary = gates::next_boundary(&gates)
         .unwrap_or(row.deployment.expires_at)
         .min(row.deployment.expires_at);
@@ -248,7 +300,7 @@ pub(crate) async fn judge(tx: &mut Tx, id: DeploymentId) -> Result<(), Error> {
     };
     deployments::set_gates(tx, id, &gates, Some(boundary)).await?;
     let Some(transition) = decide(&gates, &row.deployment.state, row.deployment.expires_at, now) else {
-        return Ok(());
+        return Ok(false);
     };
     let row = deployments::lock(tx, id)
         .await?
@@ -269,7 +321,7 @@ pub(crate) async fn judge(tx: &mut Tx, id: DeploymentId) -> Result<(), Error> {
         };
         deployments::set_look_at(tx, id, Some(again)).await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Puts the first unit of work in the queue: claiming it admits the deployment, and that starts its first wave.
@@ -295,5 +347,6 @@ pub(crate) const fn priority(row: &Row) -> i32 {
     match row.deployment.kind {
         Kind::Deploy => 0,
         Kind::RollBack => ROLLBACK_PRIORITY,
+        Kind::Heal => HEAL_PRIORITY,
     }
 }

@@ -4,16 +4,18 @@
 //! `execution::claim`, which judges them again in the transaction that claims the work: only that one admits.
 
 pub(crate) mod advance;
+mod clean;
 mod create;
 mod explain;
 pub(crate) mod judge;
 mod operate;
-mod plan;
+pub(crate) mod plan;
 mod preview;
 mod read;
 pub(crate) mod rollback;
 pub(crate) mod transition;
 
+pub use clean::clean;
 pub use create::{Create, create};
 pub use explain::{Blocker, Explanation, explain};
 pub use operate::{cancel, pause, resume, retry};

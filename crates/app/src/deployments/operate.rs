@@ -3,10 +3,10 @@
 use super::{Create, DeploymentView, advance, create, load, load_locked, place, read, transition};
 use crate::{App, Error, Tx, record};
 use slipway_domain::{
-    deployment::{Kind, NotAllowed, StateName, Transition},
+    deployment::{Kind, NotAllowed, State, StateName, Transition},
     identity::{Actor, Permission},
 };
-use slipway_store::work;
+use slipway_store::{deployments, work};
 
 fn because(actor: &Actor, reason: Option<String>, verb: &str) -> String {
     reason
@@ -32,13 +32,22 @@ pub async fn pause(
     read::view_of(tx, row.deployment.id).await
 }
 
-/// Lets a paused deployment go on.
+/// Lets a paused deployment go on, or what is parked of a running one: a target whose credential was refused, say.
 ///
 /// # Errors
-/// When it is not paused; without `deployment.operate`.
+/// When it is not paused, and nothing of it is parked; without `deployment.operate`.
 pub async fn resume(tx: &mut Tx, actor: &Actor, reference: &str) -> Result<DeploymentView, Error> {
     let row = load_locked(tx, actor, reference).await?;
     actor.require(Permission::DeploymentOperate, &place(&row.deployment))?;
+    let unparked = matches!(row.deployment.state, State::Running { .. })
+        && work::unpark_all(tx, row.deployment.id).await? > 0;
+    if unparked {
+        let message = format!("{} goes on where it was parked", row.deployment.release_name());
+        let change = record::Change::of(&row.deployment, "deployment.resume", message);
+        record::change(tx, actor, change).await?;
+        deployments::touch(tx, row.deployment.id).await?;
+        return read::view_of(tx, row.deployment.id).await;
+    }
     transition::apply(tx, &row, Transition::Resume, Some(actor)).await?;
     work::unpark_all(tx, row.deployment.id).await?;
     advance::advance(tx, row.deployment.id).await?;
@@ -94,10 +103,16 @@ pub async fn retry(
     }
     let release = match (d.kind, d.release) {
         (Kind::Deploy, Some(release)) => release.to_string(),
+        (Kind::Heal, _) => {
+            return Err(Error::conflict(
+                "deployment-state",
+                "a heal is not retried; what has still drifted is healed again by itself",
+            ));
+        }
         _ => {
             return Err(Error::conflict(
                 "deployment-state",
-                "a rollback is not retried; roll back what it was to undo once more",
+                "a rollback is not retried; roll back what it was to undo, or clean what it was to clean, once more",
             ));
         }
     };

@@ -1,11 +1,11 @@
 //! What a deployment would bring where: its targets, and a rendering for each. Fixed when it is asked for.
 
 use crate::{Error, Tx};
-use serde::Serialize;
 use slipway_domain::{
     Digest, Faults, Name,
     component::bundle::Limits,
-    ids::DeploymentTargetId,
+    deployment::{Landing, plan_digest},
+    ids::{DeploymentTargetId, Fresh as _},
     plan::target::Intent,
     registry::{Environment, Service, Target},
     release::Release,
@@ -19,43 +19,22 @@ pub(super) struct Plan {
     pub(super) digest: Digest,
 }
 
-/// What a plan's digest is taken over.
-#[derive(Serialize)]
-struct Content<'a> {
-    schema: &'static str,
-    environment: &'a Name,
-    targets: Vec<ContentTarget>,
-}
-
-#[derive(Serialize)]
-struct ContentTarget {
-    cluster: String,
-    namespace: String,
-    wave: usize,
-    intent: Intent,
-    rendering: Digest,
-}
-
 /// Digest over where a deployment lands and what it brings there.
-pub(super) fn digest(
+pub(crate) fn digest(
     environment: &Name,
     targets: &[(&Target, &Name, &deployment_targets::New)],
 ) -> Result<Digest, Error> {
-    let content = Content {
-        schema: "slipway.dev/plan/v1",
-        environment,
-        targets: targets
-            .iter()
-            .map(|(target, cluster, new)| ContentTarget {
-                cluster: cluster.to_string(),
-                namespace: target.namespace.to_string(),
-                wave: new.wave,
-                intent: new.intent,
-                rendering: new.rendering,
-            })
-            .collect(),
-    };
-    Ok(Digest::of_canonical(&content)?)
+    let landings: Vec<_> = targets
+        .iter()
+        .map(|(target, cluster, new)| Landing {
+            cluster: cluster.to_string(),
+            namespace: target.namespace.to_string(),
+            wave: new.wave,
+            intent: new.intent,
+            rendering: new.rendering,
+        })
+        .collect();
+    Ok(plan_digest(environment, &landings)?)
 }
 
 /// The targets of a service in an environment; made as the default says when nobody said otherwise.
@@ -161,7 +140,7 @@ pub(super) async fn plan(
         let digest = rendering.digest();
         renderings::put(tx, digest, &rendering).await?;
         new.push(deployment_targets::New {
-            id: DeploymentTargetId::new(),
+            id: DeploymentTargetId::fresh(),
             target: target.id,
             wave: environment.settings.wave_of(&target.labels),
             intent: Intent::Apply,

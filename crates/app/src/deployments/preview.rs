@@ -43,6 +43,8 @@ pub async fn preview(app: &App, actor: &Actor, reference: &str) -> Result<Vec<Pr
             service: row.deployment.service_name.clone(),
             environment: row.deployment.environment_name.clone(),
             namespace: target.target.namespace.clone(),
+            intent: target_row.target.intent,
+            force_conflicts: row.deployment.force_conflicts,
             rendering: Arc::new(rendering),
             inventory: target.inventory,
         };

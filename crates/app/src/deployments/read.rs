@@ -1,17 +1,20 @@
 //! Reading deployments.
 
 use super::{Filter, explain, load};
-use crate::{Before, Error, Tx};
+use crate::{
+    Before, Error, Tx,
+    targets::{self, TargetView},
+};
 use slipway_domain::{
     Digest,
     identity::Actor,
-    ids::{ApprovalId, DeploymentId},
+    ids::{ApprovalId, DeploymentId, TargetId},
     render::{Rendering, redact},
 };
 use slipway_store::{
     approvals, deployment_targets,
     deployments::{self, Row},
-    events, principals, renderings, work,
+    drifts, events, principals, renderings, work,
 };
 use std::collections::HashMap;
 
@@ -28,6 +31,10 @@ pub struct DeploymentView {
     pub approval: Option<ApprovalId>,
     /// What keeps it from going on.
     pub blockers: Vec<explain::Blocker>,
+    /// How many objects have drifted on targets where it is what runs.
+    pub drift: HashMap<TargetId, u32>,
+    /// Where its service landed in that environment before, and still is; only where one deployment is read.
+    pub former: Vec<TargetView>,
 }
 
 /// One, as it is now in this transaction.
@@ -35,7 +42,15 @@ pub(crate) async fn view_of(tx: &mut Tx, id: DeploymentId) -> Result<DeploymentV
     let row = deployments::get(tx, id)
         .await?
         .ok_or_else(|| Error::internal(format!("deployment {id} is gone")))?;
-    Ok(views(tx, vec![row]).await?.remove(0))
+    one(tx, row).await
+}
+
+/// One, with what its service has left behind elsewhere.
+async fn one(tx: &mut Tx, row: Row) -> Result<DeploymentView, Error> {
+    let (service, environment) = (row.deployment.service, row.deployment.environment);
+    let mut view = views(tx, vec![row]).await?.remove(0);
+    view.former = targets::former(tx, service, environment).await?;
+    Ok(view)
 }
 
 async fn views(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<DeploymentView>, Error> {
@@ -50,6 +65,8 @@ async fn views(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<DeploymentView>, Error
     people.sort();
     people.dedup();
     let names = principals::names(tx, &people).await?;
+    let hands = explain::hands(tx, &rows, &targets).await?;
+    let drifted = drifts::counts(tx, &ids).await?;
     let mut all = Vec::with_capacity(rows.len());
     for row in rows {
         let id = row.deployment.id;
@@ -59,7 +76,7 @@ async fn views(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<DeploymentView>, Error
         } else {
             work::of_deployment(tx, id).await?
         };
-        let blockers = explain::blockers(&row, &targets, &queue);
+        let blockers = explain::blockers(&row, &targets, &queue, &hands);
         let requested_by = names
             .get(&row.deployment.requested_by)
             .cloned()
@@ -70,6 +87,12 @@ async fn views(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<DeploymentView>, Error
             targets,
             requested_by,
             blockers,
+            drift: drifted
+                .iter()
+                .filter(|((of, _), _)| *of == id)
+                .map(|((_, target), n)| (*target, *n))
+                .collect(),
+            former: Vec::new(),
         });
     }
     Ok(all)
@@ -81,7 +104,7 @@ async fn views(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<DeploymentView>, Error
 /// When there is none that the actor may see.
 pub async fn get(tx: &mut Tx, actor: &Actor, reference: &str) -> Result<DeploymentView, Error> {
     let row = load(tx, actor, reference).await?;
-    Ok(views(tx, vec![row]).await?.remove(0))
+    one(tx, row).await
 }
 
 /// Its revision, without reading it whole.

@@ -7,7 +7,7 @@ use slipway_domain::{
     Digest,
     deployment::{Deployment, Kind, NotAllowed, State, StateName, Transition},
     identity::{Actor, Permission},
-    ids::{DeploymentId, DeploymentTargetId, PrincipalId},
+    ids::{DeploymentId, DeploymentTargetId, Fresh as _, PrincipalId},
     plan::target::Intent,
     registry::TargetNow,
     render::Rendering,
@@ -54,6 +54,12 @@ pub async fn rollback(
             format!(
                 "a rollback that is {state} cannot be rolled back; cancel it, and then undo it by a rollback of its own"
             ),
+        ));
+    }
+    if row.deployment.kind == Kind::Heal {
+        return Err(Error::conflict(
+            "nothing-to-roll-back",
+            "a heal brought nothing new, so there is nothing to undo; roll back the deployment that it healed",
         ));
     }
     let targets = deployment_targets::of(tx, row.deployment.id).await?;
@@ -203,7 +209,7 @@ async fn undo_target(tx: &mut Tx, row: &deployment_targets::Row) -> Result<Undo,
         (Intent::Clean, empty.digest(), None)
     };
     let new = deployment_targets::New {
-        id: DeploymentTargetId::new(),
+        id: DeploymentTargetId::fresh(),
         target: row.target.target,
         wave: 0,
         intent,
@@ -231,7 +237,7 @@ fn rollback_row(
         .map_err(Error::internal)?;
     Ok(Row {
         deployment: Deployment {
-            id: DeploymentId::new(),
+            id: DeploymentId::fresh(),
             kind: Kind::RollBack,
             release: release.map(|r| r.id),
             release_version: release.map(|r| r.version.clone()),

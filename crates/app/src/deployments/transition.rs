@@ -1,6 +1,6 @@
 //! The one way a deployment changes its state: the guarded update, the audit entry, and what an end brings with it.
 
-use crate::{Error, Tx, record};
+use crate::{Error, Tx, measure, record};
 use serde_json::json;
 use slipway_domain::{
     deployment::{Deployment, State, StateName, TargetState, Transition},
@@ -23,7 +23,9 @@ pub(crate) async fn apply(
     actor: Option<&Actor>,
 ) -> Result<Row, Error> {
     let from = &row.deployment;
-    let to = from.state.clone().then(transition, tx.now)?;
+    // Never before the change it follows: this transaction may have begun first, and waited for that one.
+    let now = tx.now.max(from.since);
+    let to = from.state.clone().then(transition, now)?;
     deployments::transition(tx, from, &to).await?;
     let name = to.name();
     let mut change = record::Change::of(from, action(name), sentence(from, name, to.reason())).with(json!({
@@ -43,6 +45,7 @@ pub(crate) async fn apply(
     if name.is_terminal() {
         settle_undone(tx, from, &to).await?;
         ended(tx, from, name, to.reason().unwrap_or("the deployment ended")).await?;
+        measure::ended(tx, from, name).await?;
     }
     deployments::get(tx, from.id)
         .await?

@@ -211,6 +211,7 @@ fn described(environment: &Environment) -> serde_json::Value {
             "automatic_rollback": settings.automatic_rollback,
             "expires_after": settings.expires_after,
             "overlays": settings.config.len(),
+            "drift": settings.drift,
         },
     })
 }

@@ -28,6 +28,8 @@ pub struct SettingsInput {
     pub expires_after: Option<String>,
     /// Changes to objects.
     pub config: Option<Vec<Overlay>>,
+    /// What is done about drift.
+    pub drift: Option<String>,
 }
 
 /// Approvals as given.
@@ -99,6 +101,9 @@ impl SettingsInput {
         }
         if let Some(automatic) = self.automatic_rollback {
             settings.automatic_rollback = automatic;
+        }
+        if let Some(policy) = self.drift.and_then(|text| inner.take("/drift", text.parse())) {
+            settings.drift = policy;
         }
         if let Some(config) = self.config {
             overlays(&config, &mut inner);

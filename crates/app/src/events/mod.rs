@@ -2,7 +2,7 @@
 
 use crate::{Database, Error, Tx};
 use slipway_domain::identity::Actor;
-use slipway_store::events;
+use slipway_store::{changes, events};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -26,6 +26,11 @@ impl Feed {
         self.last.subscribe()
     }
 
+    /// The number of the last event that was heard of; 0 before any was.
+    pub(crate) fn last(&self) -> i64 {
+        *self.last.borrow()
+    }
+
     /// Keeps it current until dropped: listens for hints and polls, so that a dead listener costs latency only.
     pub async fn follow(&self, database: &Database) {
         const POLL: Duration = Duration::from_millis(500);
@@ -42,25 +47,34 @@ impl Feed {
                 }
             }
             if listener.is_none() {
-                listener = database.listen(&[events::CHANNEL]).await.ok();
+                listener = database.listen(&[events::CHANNEL, changes::IDENTITY]).await.ok();
+                // Whatever was said while nobody listened.
+                database.changes().heard_of_identity();
             }
             let heard = async {
                 match listener.as_mut() {
-                    Some(listener) => listener.next().await.is_ok(),
+                    Some(listener) => listener.next().await.ok(),
                     None => std::future::pending().await,
                 }
             };
-            if tokio::time::timeout(POLL, heard).await == Ok(false) {
-                listener = None;
-                tokio::time::sleep(POLL).await;
+            match tokio::time::timeout(POLL, heard).await {
+                Ok(None) => {
+                    listener = None;
+                    tokio::time::sleep(POLL).await;
+                }
+                Ok(Some(channel)) if channel == changes::IDENTITY => database.changes().heard_of_identity(),
+                Ok(Some(_)) | Err(_) => {}
             }
         }
     }
 }
 
 async fn last(database: &Database) -> Result<i64, slipway_store::Error> {
-    let mut tx = database.read().await?;
-    events::last(&mut tx).await
+    let read = async {
+        let mut tx = database.read().await?;
+        events::last(&mut tx).await
+    };
+    database.while_it_answers(read).await?
 }
 
 /// The last number.

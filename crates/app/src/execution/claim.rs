@@ -1,10 +1,11 @@
 //! Claiming work. The first claim of a deployment admits it: its gates are judged in this very transaction, and nowhere
 //! else does a deployment begin to run.
 
-use super::{MAX_ATTEMPTS, give_up};
+use super::{MAX_ATTEMPTS, give_up, known::Known};
 use crate::{
-    App, Error, Tx, clusters,
+    App, Error, Tx,
     deployments::{advance, judge, transition},
+    measure,
 };
 use jiff::SignedDuration;
 use slipway_domain::{
@@ -12,23 +13,28 @@ use slipway_domain::{
     gates,
     ids::WorkId,
     ports::ClaimRequest,
-    registry::Environment,
     work::{Assignment, Lease},
 };
 use slipway_store::{
     deployment_targets,
     deployments::{self, Row},
-    environments, releases, renderings, steps, targets, work,
+    renderings, steps, targets, work,
 };
+use slipway_telemetry::trace;
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     sync::Arc,
 };
+use tracing::Instrument as _;
 
 /// Claims work that is due.
-pub(super) async fn claim(app: &App, request: &ClaimRequest) -> Result<Vec<Assignment>, Error> {
+pub(super) async fn claim(
+    app: &App,
+    horizon: work::Horizon,
+    request: &ClaimRequest,
+) -> Result<Vec<Assignment>, Error> {
     for _ in 0..MAX_POSTPONED {
-        let (unit, error) = match claim_due(app, request).await? {
+        let (unit, error) = match claim_due(app, horizon, request).await? {
             Claimed::Work(assignments) => return Ok(assignments),
             Claimed::Cannot(unit, error) => (unit, error),
         };
@@ -61,9 +67,13 @@ fn in_full(error: &Error) -> String {
     }
 }
 
-async fn claim_due(app: &App, request: &ClaimRequest) -> Result<Claimed, Error> {
+async fn claim_due(app: &App, horizon: work::Horizon, request: &ClaimRequest) -> Result<Claimed, Error> {
     let mut tx = app.begin().await?;
-    let due = work::due(&mut tx, request.max, &request.cluster_labels).await?;
+    let most = share(&mut tx, app, request).await?;
+    if most == 0 {
+        return Ok(Claimed::Work(Vec::new()));
+    }
+    let due = work::due_since(&mut tx, horizon, most, &request.cluster_labels).await?;
     if due.is_empty() {
         return Ok(Claimed::Work(Vec::new()));
     }
@@ -84,18 +94,24 @@ async fn claim_due(app: &App, request: &ClaimRequest) -> Result<Claimed, Error> 
     let leases = work::lease(&mut tx, &ids, &request.holder, request.lease).await?;
     let mut assignments = Vec::with_capacity(go.len());
     let mut poison = Vec::new();
+    let mut known = Known::default();
     for unit in &go {
         let (Some(lease), Some(Some(row))) = (leases.get(&unit.id), rows.get(&unit.deployment)) else {
             continue;
         };
-        match assignment(&mut tx, app, unit, row, lease).await {
+        match assignment(&mut tx, app, &mut known, unit, row, lease).await {
             Ok(assignment) => assignments.push(assignment),
             // Counted as an attempt, so that the deployment ends some time.
             Err(error @ Error::Internal(_)) => {
                 tracing::error!(error = &error as &dyn std::error::Error, work = %unit.id, "work cannot be put together");
-                if work::give_back(&mut tx, lease, POSTPONED_BY, Some(&in_full(&error)))
-                    .await
-                    .is_err()
+                if work::give_back(
+                    &mut tx,
+                    lease,
+                    POSTPONED_BY,
+                    work::Failed::Counted(&in_full(&error)),
+                )
+                .await
+                .is_err()
                 {
                     return Ok(Claimed::Cannot(unit.id, error));
                 }
@@ -112,6 +128,17 @@ async fn claim_due(app: &App, request: &ClaimRequest) -> Result<Claimed, Error> 
         give_up(app, unit.deployment, unit.deployment_target, unit.id, &reason).await?;
     }
     Ok(Claimed::Work(assignments))
+}
+
+/// How much this claim takes at most: what others that are there have room for as well is not all taken by the first. What
+/// they leave it takes a moment later.
+async fn share(tx: &mut Tx, app: &App, request: &ClaimRequest) -> Result<u32, Error> {
+    let executors = app.executors();
+    if executors < 2 {
+        return Ok(request.max);
+    }
+    let load = work::load(tx, &request.holder, &request.cluster_labels).await?;
+    Ok(request.max.min(load.share(executors)))
 }
 
 /// The deployment of a unit of work, if it is running: admitted just now, or before.
@@ -146,8 +173,16 @@ async fn admit(tx: &mut Tx, unit: &work::Due) -> Result<Option<Row>, Error> {
     if !tx.try_lock(&place).await? {
         return Ok(None);
     }
-    let facts = judge::facts(tx, &row).await?;
+    let span = tracing::info_span!("app.deployment.admit", deployment = %unit.deployment);
+    trace::continue_from(&span, row.traceparent.as_deref());
+    judge_and_begin(tx, unit, &row).instrument(span).await
+}
+
+/// As [`admit`], of a deployment that is locked and queued, while nobody else admits one for the same place.
+async fn judge_and_begin(tx: &mut Tx, unit: &work::Due, row: &Row) -> Result<Option<Row>, Error> {
+    let facts = judge::facts(tx, row).await?;
     let gates = gates::evaluate(&facts, tx.now);
+    measure::gates(tx, row, &gates);
     deployments::set_gates(tx, unit.deployment, &gates, None).await?;
     let row = deployments::get(tx, unit.deployment)
         .await?
@@ -198,6 +233,7 @@ async fn supersede_earlier(tx: &mut Tx, row: &Row) -> Result<(), Error> {
 async fn assignment(
     tx: &mut Tx,
     app: &App,
+    known: &mut Known,
     unit: &work::Due,
     row: &Row,
     lease: &Lease,
@@ -210,8 +246,10 @@ async fn assignment(
     let target = targets::get(tx, unit.target)
         .await?
         .ok_or_else(|| gone("the target"))?;
-    let cluster = slipway_store::clusters::get(tx, unit.cluster)
+    let (grants, connection) = known
+        .cluster(tx, app, unit.cluster)
         .await?
+        .cloned()
         .ok_or_else(|| gone("the cluster"))?;
     let digest = target_row.target.rendering;
     let rendering = renderings::get(tx, digest)
@@ -223,28 +261,27 @@ async fn assignment(
             "rendering {digest} is not what was stored: it was altered"
         )));
     }
-    let environment: Environment = environments::get(tx, row.deployment.environment)
+    let environment = known
+        .environment(tx, row.deployment.environment)
         .await?
+        .cloned()
         .ok_or_else(|| gone("the environment"))?;
     let release = match target_row.release {
-        Some(id) => releases::get(tx, id).await?,
+        Some(id) => known.release(tx, id).await?,
         None => None,
     };
-    let release_digest = release
-        .as_ref()
-        .and_then(|r| r.state.seal())
-        .map_or(digest, |seal| seal.digest);
+    let release_digest = release.as_ref().and_then(|r| r.digest).unwrap_or(digest);
     Ok(Assignment {
         lease: lease.clone(),
         deployment: unit.deployment,
         deployment_target: unit.deployment_target,
         target: unit.target,
-        connection: clusters::connection(tx, app, unit.cluster).await?,
-        grants: cluster.grants,
+        connection,
+        grants,
         namespace: target_row.target.namespace.clone(),
         service: row.deployment.service_name.clone(),
-        environment: environment.name,
-        release: release.map_or_else(|| row.deployment.release_name(), |r| r.display_name()),
+        environment,
+        release: release.map_or_else(|| row.deployment.release_name(), |r| r.name),
         release_digest,
         generation: target_row.target.generation.unwrap_or(target.target.generation),
         intent: target_row.target.intent,
@@ -254,6 +291,7 @@ async fn assignment(
         progress: steps::progress(tx, unit.deployment_target).await?,
         progress_deadline: row.settings.progress_deadline,
         force_conflicts: row.deployment.force_conflicts,
+        heals: target_row.heals.clone(),
         attempts: unit.attempts,
         now: tx.now,
         traceparent: row.traceparent.clone(),

@@ -1,6 +1,7 @@
 //! The queue as executors see it: claiming, heartbeats, reports. The one place that admits deployments is [`claim`].
 
 mod claim;
+mod known;
 mod report;
 
 use crate::{App, Error, Tx, deployments::advance, record};
@@ -25,6 +26,7 @@ pub struct Queue {
     /// Heartbeats have connections of their own: a pool that is exhausted must not cost leases.
     heartbeats: Database,
     listener: Arc<Mutex<Option<Listener>>>,
+    outlook: work::Outlook,
 }
 
 impl Queue {
@@ -35,7 +37,15 @@ impl Queue {
             app,
             heartbeats,
             listener: Arc::new(Mutex::new(None)),
+            outlook: work::Outlook::default(),
         }
+    }
+
+    /// Claims look at everything there is, each time: for tests that move times by hand.
+    #[must_use]
+    pub fn looking_at_everything(mut self) -> Self {
+        self.outlook = work::Outlook::everything();
+        self
     }
 }
 
@@ -88,7 +98,9 @@ fn unavailable(error: Error) -> QueueUnavailable {
 
 impl WorkQueue for Queue {
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Assignment>, QueueUnavailable> {
-        claim::claim(&self.app, request).await.map_err(unavailable)
+        let claimed = claim::claim(&self.app, self.outlook.now(self.app.database()), request);
+        let claimed = self.app.while_the_database_answers(claimed).await;
+        claimed.map_err(unavailable)
     }
 
     async fn heartbeat(
@@ -103,7 +115,8 @@ impl WorkQueue for Queue {
             tx.commit().await?;
             Ok::<_, Error>(held)
         };
-        let held = held.await.map_err(unavailable)?;
+        let held = self.heartbeats.while_it_answers(held).await;
+        let held = held.map_err(Error::from).flatten().map_err(unavailable)?;
         Ok(leases
             .iter()
             .filter(|lease| held.contains(&(lease.work, lease.fence)))
@@ -112,9 +125,9 @@ impl WorkQueue for Queue {
     }
 
     async fn report(&self, assignment: &Assignment, report: Report) -> Result<Ack, QueueUnavailable> {
-        report::report(&self.app, assignment, report)
-            .await
-            .map_err(unavailable)
+        let reported = report::report(&self.app, assignment, report);
+        let reported = self.app.while_the_database_answers(reported).await;
+        reported.map_err(unavailable)
     }
 
     async fn wake(&self, targets: &[DeploymentTargetId]) -> Result<(), QueueUnavailable> {
@@ -124,7 +137,8 @@ impl WorkQueue for Queue {
             tx.commit().await?;
             Ok::<_, Error>(())
         };
-        woken.await.map_err(unavailable)
+        let woken = self.app.while_the_database_answers(woken).await;
+        woken.map_err(unavailable)
     }
 
     async fn hint(&self, at_most: SignedDuration) {

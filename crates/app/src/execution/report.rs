@@ -1,19 +1,22 @@
 //! Taking an executor's report: recorded if the lease still holds, and answered with whether to go on.
 
 use super::MAX_ATTEMPTS;
-use crate::{App, Error, Tx, deployments::advance, record};
+use crate::{App, Error, Tx, deployments::advance, drift, record};
 use jiff::SignedDuration;
 use serde_json::json;
 use slipway_domain::{
     deployment::{StateName, TargetState},
+    drift::Resolution,
     plan::target::Intent,
     work::{Ack, Assignment, Report, StepOutcome},
 };
 use slipway_store::{
     deployment_targets,
     deployments::{self, Row},
-    steps, targets, work,
+    steps, targets,
+    work::{self, Failed},
 };
+use slipway_telemetry::catalogue as names;
 
 /// What a report comes to for the target.
 struct End {
@@ -47,13 +50,13 @@ fn end_of(outcome: &StepOutcome, attempts: u32) -> Option<End> {
 
 /// Records a report.
 pub(super) async fn report(app: &App, assignment: &Assignment, report: Report) -> Result<Ack, Error> {
-    use StepOutcome::{Begun, Done, NotYet, Retry};
+    use StepOutcome::{Begun, Done, NotYet, Parked, Retry};
     let mut tx = app.begin().await?;
     // Whoever changes a deployment locks it before its work, here as everywhere: no two wait for each other. What may
     // end the target locks it; the rest only keeps its state from changing until this is recorded.
     let row = if matches!(
         report.outcome,
-        Begun | Done(_) | NotYet(_) | Retry { free: true, .. }
+        Begun | Done(_) | NotYet(_) | Parked { .. } | Retry { free: true, .. }
     ) {
         deployments::share(&mut tx, assignment.deployment).await?
     } else {
@@ -61,7 +64,8 @@ pub(super) async fn report(app: &App, assignment: &Assignment, report: Report) -
     };
     let row = row.ok_or_else(|| Error::internal(format!("deployment {} is gone", assignment.deployment)))?;
     let Some(attempts) = work::hold(&mut tx, &assignment.lease).await? else {
-        metrics::counter!("slipway_queue_stale_reports_total").increment(1);
+        let cluster = assignment.connection.name.to_string();
+        metrics::counter!(names::STALE_REPORTS, "cluster" => cluster).increment(1);
         tracing::warn!(work = %assignment.lease.work, fence = assignment.lease.fence, "a stale report touches nothing");
         return Ok(Ack::Lost);
     };
@@ -80,10 +84,10 @@ async fn note(tx: &mut Tx, assignment: &Assignment, row: &Row, report: &Report) 
     if let Some(inventory) = &report.inventory {
         targets::set_inventory(tx, assignment.target, inventory).await?;
     }
-    if let Some(readiness) = &report.readiness
-        && deployment_targets::set_readiness(tx, assignment.deployment_target, readiness).await?
-    {
-        deployments::touch(tx, assignment.deployment).await?;
+    // Progress of one target leaves its deployment's row alone: all of its targets would queue up on it, each until the
+    // commit of the one before. Whoever watches is told by events, and the tag of an answer goes by all that it shows.
+    if let Some(readiness) = &report.readiness {
+        deployment_targets::set_readiness(tx, assignment.deployment_target, readiness).await?;
     }
     let of = assignment.deployment_target;
     match &report.outcome {
@@ -91,9 +95,10 @@ async fn note(tx: &mut Tx, assignment: &Assignment, row: &Row, report: &Report) 
         StepOutcome::Done(output) => {
             steps::done(tx, of, &report.step, output).await?;
             work::reset_attempts(tx, &assignment.lease).await?;
-            deployments::touch(tx, assignment.deployment).await?;
         }
-        StepOutcome::NotYet(_) | StepOutcome::Retry { .. } => steps::note(tx, of, &report.step).await?,
+        StepOutcome::NotYet(_) | StepOutcome::Retry { .. } | StepOutcome::Parked { .. } => {
+            steps::note(tx, of, &report.step).await?;
+        }
         StepOutcome::Succeeded | StepOutcome::Failed { .. } | StepOutcome::Errored { .. } => {}
     }
     for note in &report.notes {
@@ -119,12 +124,16 @@ async fn go_on(tx: &mut Tx, assignment: &Assignment, row: &Row, report: &Report)
     }
     match &report.outcome {
         StepOutcome::NotYet(after) => {
-            work::give_back(tx, &assignment.lease, *after, None).await?;
+            work::give_back(tx, &assignment.lease, *after, Failed::No).await?;
             Ok(Ack::Released)
         }
         StepOutcome::Retry { error, after, free } => {
-            let counted = (!free).then_some(error.as_str());
-            work::give_back(tx, &assignment.lease, *after, counted).await?;
+            let failed = if *free {
+                Failed::Free(error)
+            } else {
+                Failed::Counted(error)
+            };
+            work::give_back(tx, &assignment.lease, *after, failed).await?;
             let mut change = record::Change::of(
                 &row.deployment,
                 "",
@@ -136,6 +145,15 @@ async fn go_on(tx: &mut Tx, assignment: &Assignment, row: &Row, report: &Report)
             );
             change.cluster = Some(assignment.connection.name.to_string());
             record::activity(tx, change, "target.retry").await?;
+            Ok(Ack::Released)
+        }
+        StepOutcome::Parked { error } => {
+            work::park_with(tx, &assignment.lease, error).await?;
+            deployments::touch(tx, assignment.deployment).await?;
+            let message = format!("{}: waits for a person: {error}", assignment.connection.name);
+            let mut change = record::Change::of(&row.deployment, "", message);
+            change.cluster = Some(assignment.connection.name.to_string());
+            record::activity(tx, change, "target.parked").await?;
             Ok(Ack::Released)
         }
         _ => Ok(Ack::Continue),
@@ -201,8 +219,14 @@ async fn settle_target(tx: &mut Tx, assignment: &Assignment) -> Result<(), Error
             deployment: assignment.deployment,
             rendering: assignment.rendering_digest,
         }),
+        // What ran, runs: the deployment that brought it stays the one that did.
+        (Intent::Heal, _) => {
+            return drift::record::healed(tx, assignment.target, &target_row.heals).await;
+        }
         _ => None,
     };
     targets::set_now(tx, assignment.target, now.as_ref()).await?;
+    // All of it was applied anew, over whatever had drifted.
+    drift::record::resolve_all(tx, assignment.target, Resolution::Redeployed).await?;
     Ok(())
 }

@@ -1,13 +1,16 @@
-//! From a bearer token to an actor. What an actor holds is read on every request: whoever loses a role, or a token, has
-//! lost it for the next one.
+//! From a bearer token to an actor. Whoever loses a role, or a token, has lost it for the next request to the server that
+//! took it, and within a second for those to others: see [`super::remembered`].
 
 use super::{
     jwt::{self, Issuer, NoToken, Verified},
-    principals, tokens,
+    principals,
+    remembered::{Claimed, Known, Remembered, Slot},
+    tokens,
 };
 use crate::{Database, Error, config::Config, config::Unusable};
 use slipway_domain::identity::{Actor, Principal, PrincipalKind, Proof, Rights, Role};
 use slipway_store as store;
+use std::sync::Arc;
 
 /// What an actor carries of the request.
 #[derive(Debug, Clone, Default)]
@@ -52,9 +55,10 @@ impl From<Error> for Unauthenticated {
     }
 }
 
-/// Knows the issuers and their keys.
+/// Knows the issuers and their keys, and who came lately.
 pub(crate) struct Authenticator {
     issuers: Vec<Issuer>,
+    remembered: Remembered,
 }
 
 impl Authenticator {
@@ -62,6 +66,7 @@ impl Authenticator {
     pub(crate) fn new(config: &Config) -> Result<Self, Unusable> {
         Ok(Self {
             issuers: Issuer::all(config)?,
+            remembered: Remembered::default(),
         })
     }
 
@@ -72,34 +77,56 @@ impl Authenticator {
         bearer: &str,
         request: &RequestInfo,
     ) -> Result<Actor, Unauthenticated> {
-        let (principal, proof, rights) = if bearer.starts_with(tokens::PREFIX) {
-            by_api_token(database, bearer).await?
-        } else {
-            let verified = jwt::verify(&self.issuers, bearer)?;
-            signed_in(database, &verified).await?
-        };
+        let known = self.known(database, bearer).await?;
         Ok(Actor {
-            principal,
-            proof,
-            rights,
+            principal: known.principal.clone(),
+            proof: known.proof.clone(),
+            rights: known.rights.clone(),
             request: request.id.clone(),
             traceparent: request.traceparent.clone(),
         })
     }
+
+    async fn known(&self, database: &Database, bearer: &str) -> Result<Arc<Known>, Unauthenticated> {
+        let key = Remembered::key(bearer);
+        if let Some(slot) = self.remembered.find(&key) {
+            let known = slot.known(database).await;
+            if matches!(known, Err(Unauthenticated::Refused { .. })) {
+                self.remembered.forget(&key);
+            }
+            return known;
+        }
+        let slot = Arc::new(Slot::new(self.claimed(bearer)?));
+        let known = slot.known(database).await?;
+        self.remembered.keep(key, &slot);
+        Ok(known)
+    }
+
+    /// Everything that can be checked without the database.
+    fn claimed(&self, bearer: &str) -> Result<Claimed, NoToken> {
+        if bearer.starts_with(tokens::PREFIX) {
+            let hash = tokens::hash(bearer).ok_or(NoToken::Malformed)?;
+            Ok(Claimed::ApiToken(hash))
+        } else {
+            Ok(Claimed::SignedIn(jwt::verify(&self.issuers, bearer)?))
+        }
+    }
 }
 
-async fn by_api_token(
-    database: &Database,
-    secret: &str,
-) -> Result<(Principal, Proof, Rights), Unauthenticated> {
-    let hash = tokens::hash(secret).ok_or(NoToken::Malformed)?;
+/// What the database knows of a token at this moment.
+pub(super) async fn ask(database: &Database, claimed: &Claimed) -> Result<Known, Unauthenticated> {
+    match claimed {
+        Claimed::ApiToken(hash) => by_api_token(database, hash).await,
+        Claimed::SignedIn(verified) => signed_in(database, verified).await,
+    }
+}
+
+async fn by_api_token(database: &Database, hash: &[u8; 32]) -> Result<Known, Unauthenticated> {
     // One answer for what never was and what was revoked: nobody learns which secrets once worked.
     let gone = || Unauthenticated::Refused {
         detail: "the API token is not known, or was revoked".to_owned(),
     };
-    let presented = store::tokens::presented(database, &hash)
-        .await?
-        .ok_or_else(gone)?;
+    let presented = store::tokens::presented(database, hash).await?.ok_or_else(gone)?;
     let token = presented.token;
     if token.revoked_at.is_some() {
         return Err(gone());
@@ -112,21 +139,18 @@ async fn by_api_token(
         .into_iter()
         .filter(|role| tokens::may_carry(*role))
         .collect();
-    let rights = Rights::new(presented.grants).only(&roles);
-    Ok((
-        token.principal,
-        Proof::ApiToken {
+    Ok(Known {
+        principal: token.principal,
+        proof: Proof::ApiToken {
             token: token.id,
             until: token.expires_at,
         },
-        rights,
-    ))
+        rights: Rights::new(presented.grants).only(&roles),
+        now: presented.now,
+    })
 }
 
-async fn signed_in(
-    database: &Database,
-    verified: &Verified,
-) -> Result<(Principal, Proof, Rights), Unauthenticated> {
+async fn signed_in(database: &Database, verified: &Verified) -> Result<Known, Unauthenticated> {
     let read = store::principals::signed_in(database, &verified.issuer, &verified.subject).await?;
     // Before anything is written: an expired token registers nobody.
     let until = verified.until(read.now)?;
@@ -137,7 +161,12 @@ async fn signed_in(
             (principal, known.map(|(_, grants)| grants).unwrap_or_default())
         }
     };
-    Ok((principal, Proof::SignedIn { until }, Rights::new(grants)))
+    Ok(Known {
+        principal,
+        proof: Proof::SignedIn { until },
+        rights: Rights::new(grants),
+        now: read.now,
+    })
 }
 
 fn is_as_said(principal: &Principal, verified: &Verified) -> bool {

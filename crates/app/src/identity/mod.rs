@@ -1,6 +1,7 @@
 //! Who acts: signing in, what one may do, role bindings, API tokens.
 //!
-//! * [`authenticate`]: from a bearer token to an actor; `jwt` checks signed tokens, `keys` reads issuers' keys.
+//! * [`authenticate`]: from a bearer token to an actor; `jwt` checks signed tokens, `keys` reads issuers' keys,
+//!   `remembered` keeps the answer for a second.
 //! * [`me`]: what one may do; [`role_bindings`], [`tokens`]: changing that; [`principals`]: who has been seen.
 
 pub mod authenticate;
@@ -8,6 +9,7 @@ mod jwt;
 mod keys;
 mod me;
 pub mod principals;
+mod remembered;
 pub mod role_bindings;
 pub mod tokens;
 

@@ -91,7 +91,7 @@ pub async fn create(tx: &mut Tx, app: &App, actor: &Actor, input: Create) -> Res
     Ok(binding)
 }
 
-/// Takes a role away; with the next request it is gone.
+/// Takes a role away; with the next request it is gone, at other servers within a second.
 ///
 /// # Errors
 /// When there is no such binding; for the last admin of everything; without `identity.manage` on everything.

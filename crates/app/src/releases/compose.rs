@@ -12,7 +12,7 @@ use slipway_domain::{
     Faults,
     component::VersionState,
     identity::{Actor, Permission, Place},
-    ids::{ReleaseId, ServiceTag},
+    ids::{Fresh as _, ReleaseId, ServiceTag},
     release::{Release, ReleaseComponent, ReleaseState},
     render::Overlay,
 };
@@ -90,7 +90,7 @@ pub async fn compose(tx: &mut Tx, actor: &Actor, input: Compose) -> Result<Relea
     )?;
     faults.check()?;
     let release = Release {
-        id: ReleaseId::new(),
+        id: ReleaseId::fresh(),
         service: service.id,
         service_name: service.name.clone(),
         team: service.team,

@@ -1,8 +1,12 @@
-//! What a wall dashboard shows, in one cheap read.
+//! What a wall dashboard shows, in one cheap read that all of a server's dashboards share.
+
+mod shared;
+
+pub use shared::Shared;
 
 use crate::{Error, Tx};
 use jiff::Timestamp;
-use slipway_domain::identity::{Actor, Lacking, Permission, Place};
+use slipway_domain::identity::{Actor, Lacking, Permission, Place, Visible};
 use slipway_store::status;
 use std::collections::BTreeMap;
 
@@ -23,23 +27,27 @@ pub struct StatusView {
     pub at: Timestamp,
 }
 
-/// Reads it.
+/// What somebody may see of it.
 ///
 /// # Errors
 /// When the actor may read nothing.
-pub async fn read(tx: &mut Tx, actor: &Actor) -> Result<StatusView, Error> {
-    if !actor.rights.allows_somewhere(Permission::Read) {
-        let nowhere = Place::everywhere();
-        return Err(actor.require(Permission::Read, &nowhere).err().map_or_else(
-            || Error::internal("inconsistent rights"),
-            |lacking: Lacking| Error::Lacking(lacking),
-        ));
+pub fn visible(actor: &Actor) -> Result<Visible, Error> {
+    if actor.rights.allows_somewhere(Permission::Read) {
+        return Ok(actor.rights.visible());
     }
-    let visible = actor.rights.visible();
-    let (active, pending_approvals) = status::counts(tx, &visible).await?;
+    let nowhere = Place::everywhere();
+    Err(actor.require(Permission::Read, &nowhere).err().map_or_else(
+        || Error::internal("inconsistent rights"),
+        |lacking: Lacking| Error::Lacking(lacking),
+    ))
+}
+
+/// Reads what may be seen.
+async fn read(tx: &mut Tx, visible: &Visible) -> Result<StatusView, Error> {
+    let (active, pending_approvals) = status::counts(tx, visible).await?;
     Ok(StatusView {
-        running: status::running(tx, &visible).await?,
-        latest: status::latest(tx, &visible).await?,
+        running: status::running(tx, visible).await?,
+        latest: status::latest(tx, visible).await?,
         active,
         pending_approvals,
         at: tx.now,

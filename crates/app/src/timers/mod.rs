@@ -1,9 +1,12 @@
 //! What happens by itself: judging gates when their time has come, rescuing lost work, numbering events and chaining the
 //! audit entries, cleaning up. Each takes no input but the database, and says how much there was to do.
 
-use crate::{App, Error, Tx, deployments, execution, idempotency, record};
+use crate::{App, Error, Tx, deployments, drift, execution, idempotency, record};
+use jiff::Timestamp;
 use slipway_domain::{deployment::State, identity::Visible, ids::DeploymentId};
-use slipway_store::{audit, deployments as stored, events, work};
+use slipway_store::{audit, deployments as stored, drifts, events, servers, work};
+use slipway_telemetry::catalogue as names;
+use std::collections::BTreeMap;
 
 /// How much one round takes at most.
 const BATCH: i64 = 500;
@@ -86,19 +89,29 @@ pub async fn rescue(app: &App) -> Result<u64, Error> {
         tx.commit().await?;
         rescued
     };
-    metrics::counter!("slipway_queue_rescued_total").increment(rescued.len() as u64);
+    for lost in &rescued {
+        metrics::counter!(names::QUEUE_RESCUED, "cluster" => lost.cluster.clone()).increment(1);
+    }
     for lost in rescued
         .iter()
-        .filter(|lost| lost.attempts >= execution::MAX_ATTEMPTS)
+        .filter(|lost| lost.losses >= execution::MAX_ATTEMPTS)
     {
         // Poison: whoever takes it is lost with it.
         let reason = format!(
-            "given up: {} executors in a row were lost while they worked on it",
-            lost.attempts
+            "given up: {} times in a row an executor took it and was not heard of again before its lease ended",
+            lost.losses
         );
         execution::give_up(app, lost.deployment, lost.deployment_target, lost.id, &reason).await?;
     }
     Ok(rescued.len() as u64)
+}
+
+/// Asks for heals where the environment says that drift is taken back; says how many.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn heal(app: &App) -> Result<u64, Error> {
+    drift::heal::heal(app).await
 }
 
 /// Chains committed audit entries; says how many.
@@ -130,25 +143,47 @@ pub async fn number(app: &App) -> Result<u64, Error> {
 pub async fn sweep(app: &App) -> Result<u64, Error> {
     let mut tx = app.begin().await?;
     let swept = idempotency::sweep(&mut tx).await?;
+    servers::sweep(&mut tx).await?;
     tx.commit().await?;
     Ok(swept)
 }
 
-/// Measures the queue for the metrics.
+/// Measures what only the database knows, for the metrics.
 ///
 /// # Errors
 /// When the database is unavailable.
 #[expect(clippy::cast_precision_loss, reason = "a gauge")]
 pub async fn measure(app: &App) -> Result<u64, Error> {
     let mut tx = app.read().await?;
-    let (depth, age) = work::depth(&mut tx).await?;
-    for state in ["ready", "leased", "parked"] {
-        let n = depth.get(state).copied().unwrap_or(0);
-        metrics::gauge!("slipway_queue_depth", "state" => state).set(n as f64);
+    let now = tx.now;
+    let age =
+        |since: Option<Timestamp>| since.map_or(0.0, |at| now.duration_since(at).as_secs_f64().max(0.0));
+    for cluster in work::depth(&mut tx).await? {
+        let counts = [
+            ("ready", cluster.ready),
+            ("leased", cluster.leased),
+            ("parked", cluster.parked),
+            ("unknown", cluster.unknown),
+        ];
+        for (state, n) in counts {
+            metrics::gauge!(names::QUEUE_DEPTH, "cluster" => cluster.cluster.clone(), "state" => state)
+                .set(n as f64);
+        }
+        // Each begins at 0, not with the first that is lost.
+        metrics::counter!(names::QUEUE_RESCUED, "cluster" => cluster.cluster.clone()).increment(0);
+        metrics::gauge!(names::QUEUE_OLDEST_DUE, "cluster" => cluster.cluster).set(cluster.oldest_due);
     }
-    metrics::gauge!("slipway_queue_oldest_due_seconds").set(age);
-    let (unchained, _) = audit::unchained(&mut tx).await?;
-    metrics::gauge!("slipway_audit_unchained").set(unchained as f64);
+    let (unchained, oldest) = audit::unchained(&mut tx).await?;
+    metrics::gauge!(names::AUDIT_UNCHAINED).set(unchained as f64);
+    metrics::gauge!(names::AUDIT_LAG).set(age(oldest));
+    let (unnumbered, oldest) = events::unnumbered(&mut tx).await?;
+    metrics::gauge!(names::EVENTS_UNNUMBERED).set(unnumbered as f64);
+    metrics::gauge!(names::EVENTS_LAG).set(age(oldest));
+    let alive: BTreeMap<String, i64> = servers::alive_by_role(&mut tx).await?.into_iter().collect();
+    for role in ["api", "scheduler", "executor"] {
+        let n = alive.get(role).copied().unwrap_or(0);
+        metrics::gauge!(names::SERVERS, "role" => role).set(n as f64);
+    }
     let everything = Visible {
         everything: true,
         ..Visible::default()
@@ -156,8 +191,11 @@ pub async fn measure(app: &App) -> Result<u64, Error> {
     let (active, approvals) = slipway_store::status::counts(&mut tx, &everything).await?;
     for state in ["pending", "queued", "running", "paused", "rolling_back"] {
         let n = active.get(state).copied().unwrap_or(0);
-        metrics::gauge!("slipway_deployments_active", "state" => state).set(n as f64);
+        metrics::gauge!(names::DEPLOYMENTS_ACTIVE, "state" => state).set(n as f64);
     }
-    metrics::gauge!("slipway_approvals_pending").set(approvals as f64);
+    metrics::gauge!(names::APPROVALS_PENDING).set(approvals as f64);
+    for (cluster, open) in drifts::by_cluster(&mut tx).await? {
+        metrics::gauge!(names::DRIFT_OPEN, "cluster" => cluster).set(open as f64);
+    }
     Ok(0)
 }

@@ -6,10 +6,16 @@
 mod approvals;
 mod claims;
 mod create;
+mod drift;
 mod gates;
+mod heal;
+mod histories;
+mod horizon;
+mod races;
 mod record;
 mod releases;
 mod rollback;
 mod shop;
+mod status;
 mod storm;
 mod waves;

@@ -69,7 +69,7 @@ async fn a_wave_soaks_before_the_next_begins() {
     assert_eq!(shop.state(id).await, StateName::Running);
     assert_eq!(shop.target(id, "us").await, TargetState::Waiting);
     assert_eq!(shop.view(id).await.blockers[0].kind, "soak");
-    shop.sql("UPDATE deployment_targets SET finished_at = finished_at - interval '59 min'")
+    shop.sql("UPDATE deployment_targets SET started_at = started_at - interval '59 min', finished_at = finished_at - interval '59 min'")
         .await
         .unwrap();
     shop.sql("UPDATE deployments SET look_at = now() WHERE state = 'running'")
@@ -81,7 +81,7 @@ async fn a_wave_soaks_before_the_next_begins() {
         TargetState::Waiting,
         "not a minute too early"
     );
-    shop.sql("UPDATE deployment_targets SET finished_at = finished_at - interval '1 min'")
+    shop.sql("UPDATE deployment_targets SET started_at = started_at - interval '1 min', finished_at = finished_at - interval '1 min'")
         .await
         .unwrap();
     assert!(shop.claim().await.is_empty(), "time has to be noticed by a look");

@@ -4,6 +4,7 @@
 mod api_tokens;
 mod claims;
 mod grants;
+mod remembered;
 mod signatures;
 #[path = "../support/mod.rs"]
 mod support;

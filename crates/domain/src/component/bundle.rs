@@ -8,15 +8,18 @@
 //! * `yaml`: text → values, bounded in every direction; `scalar`: plain text → value, as kubectl reads YAML 1.1;
 //!   `measure`: how large and deep a value is.
 //! * `object`: the rules that one object must keep.
-//! * `hook`: the `slipway.dev/hook` annotation.
+//! * `hook`, `replace`: the `slipway.dev/hook` and `slipway.dev/on-immutable` annotations.
+//! * `warn`: what is allowed and hardly meant.
 
 mod hook;
 mod measure;
 pub(crate) mod object;
 mod object_ref;
+mod replace;
 mod scalar;
 #[cfg(test)]
 mod tests;
+mod warn;
 mod yaml;
 
 use crate::{Digest, Faults};
@@ -29,6 +32,8 @@ pub use hook::{HOOK_ANNOTATION, HookPhase, NoHook, hook_phases};
 pub(crate) use measure::depth as levels;
 pub use object_ref::ObjectRef;
 pub(crate) use object_ref::group_of;
+pub use replace::{NoReplacing, ON_IMMUTABLE_ANNOTATION, holds_data, may_be_replaced};
+pub use warn::{Warning, warnings};
 
 /// The domain of every label and annotation that is Slipway's own.
 pub const OUR_DOMAIN: &str = "slipway.dev/";
@@ -39,7 +44,7 @@ pub const OUR_DOMAIN: &str = "slipway.dev/";
 pub struct Limits {
     /// Bytes of text (and of JSON, once rendered).
     pub bytes: usize,
-    /// Objects, after lists have been flattened.
+    /// Objects, after lists have been taken apart.
     pub objects: usize,
     /// Levels of nesting of one document, the document itself being level 1.
     pub depth: usize,
@@ -76,7 +81,7 @@ pub struct Bundle {
 impl Bundle {
     /// Reads a multi-document YAML (or JSON) text.
     ///
-    /// Empty documents are skipped, lists (`kind: List`, `DeploymentList`, … with `items`) are flattened, and fields
+    /// Empty documents are skipped, lists (`kind: List`, `DeploymentList`, … with `items`) are taken apart, and fields
     /// that only an API server writes (`status`, `metadata.uid`, …) are dropped.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::{
     Digest, Name,
     ids::{ComponentId, ComponentVersionId, PrincipalId, TeamId},
 };
-use bundle::ObjectRef;
+use bundle::{ObjectRef, Warning};
 use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -156,6 +156,8 @@ pub struct ComponentVersion {
     pub images: Vec<ImagePin>,
     /// What objects it holds.
     pub objects: Vec<ObjectRef>,
+    /// What is allowed in it and hardly meant.
+    pub warnings: Vec<Warning>,
     /// Whether it may still be used.
     pub state: VersionState,
     /// Why it was deprecated or recalled.

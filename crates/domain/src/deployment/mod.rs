@@ -1,8 +1,10 @@
 //! Deployments: one release going to one environment.
 
+mod landing;
 mod state;
 mod target;
 
+pub use landing::{Landing, plan_digest};
 pub use state::{Ended, NotAllowed, State, StateName, Transition};
 pub use target::{DeploymentTarget, TargetState};
 
@@ -21,6 +23,9 @@ pub enum Kind {
     Deploy,
     /// Undoes another deployment. Judged by a lighter set of gates, and never rolled back by itself.
     RollBack,
+    /// Takes back what has drifted, of what runs already. Brings nothing new: judged by the lighter gates, never rolled
+    /// back, and supersedes nothing.
+    Heal,
 }
 
 impl Kind {
@@ -30,6 +35,7 @@ impl Kind {
         match self {
             Self::Deploy => "deploy",
             Self::RollBack => "roll_back",
+            Self::Heal => "heal",
         }
     }
 }

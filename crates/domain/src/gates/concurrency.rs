@@ -1,5 +1,5 @@
 //! No other deployment of the service holds that environment. A waiting approval holds nothing. And none has been at work
-//! on what a rollback is to undo.
+//! on what a rollback is to undo, nor does the service land again on what is to be cleaned.
 
 use super::Verdict;
 use crate::{deployment::StateName, ids::DeploymentId};
@@ -13,6 +13,8 @@ pub struct Facts {
     /// Targets of a rollback on which another deployment has been at work since what it undoes: it would undo more than
     /// it was asked to.
     pub overtaken_on: Vec<String>,
+    /// Targets to be cleaned that the service lands on again: what runs there is in use.
+    pub landed_on: Vec<String>,
 }
 
 /// A deployment that holds the environment.
@@ -40,6 +42,10 @@ pub fn judge(facts: &Facts) -> (Verdict, Value) {
             Verdict::refused(reason),
             json!({"overtaken_on": facts.overtaken_on}),
         );
+    }
+    if !facts.landed_on.is_empty() {
+        let reason = format!("{} is a target again", facts.landed_on.join(", "));
+        return (Verdict::refused(reason), json!({"landed_on": facts.landed_on}));
     }
     match &facts.holder {
         None => (

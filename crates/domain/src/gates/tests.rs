@@ -100,6 +100,10 @@ fn breakage() -> impl Strategy<Value = Breakage> {
             |f| f.concurrency.overtaken_on.push("eu".into()),
             GateName::Concurrency,
         ),
+        (
+            |f| f.concurrency.landed_on.push("eu/shop".into()),
+            GateName::Concurrency,
+        ),
         (|f| f.schedule.not_before = Some(at(500)), GateName::Schedule),
         (|f| f.schedule.expires_at = at(15), GateName::Schedule),
         (

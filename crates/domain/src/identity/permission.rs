@@ -37,11 +37,13 @@ pub enum Permission {
     EnvironmentWrite,
     /// Clusters and their credentials.
     ClusterWrite,
+    /// See which server processes there are.
+    ServerRead,
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Read,
         Self::ServiceWrite,
         Self::ComponentWrite,
@@ -58,6 +60,7 @@ impl Permission {
         Self::TeamWrite,
         Self::EnvironmentWrite,
         Self::ClusterWrite,
+        Self::ServerRead,
     ];
 
     /// As written in messages and in `GET /v1/me`.
@@ -80,6 +83,7 @@ impl Permission {
             Self::TeamWrite => "team.write",
             Self::EnvironmentWrite => "environment.write",
             Self::ClusterWrite => "cluster.write",
+            Self::ServerRead => "server.read",
         }
     }
 }

@@ -61,6 +61,7 @@ impl Role {
                 P::DeploymentCreate,
                 P::DeploymentOperate,
                 P::DeploymentRollBack,
+                P::ServerRead,
             ],
             Self::Engineer => &[P::Read, P::ServiceWrite, P::ComponentWrite, P::TargetWrite],
             Self::Manager => &[
@@ -84,6 +85,7 @@ impl Role {
                 P::ClusterWrite,
                 P::ServiceWrite,
                 P::TargetWrite,
+                P::ServerRead,
             ],
         }
     }

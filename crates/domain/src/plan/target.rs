@@ -18,6 +18,8 @@ pub enum Intent {
     RollBack,
     /// Nothing ran here before: take away what was applied.
     Clean,
+    /// Take back what has drifted of what runs: applies those objects again, runs no hook and takes nothing away.
+    Heal,
 }
 
 /// One step. A step is repeatable: done twice, it has the same effect as once.
@@ -125,7 +127,11 @@ pub fn steps(intent: Intent, rendering: &Rendering) -> Vec<Step> {
     } else {
         HookPhase::Before
     };
-    let hooks = |phase| (0..rendering.hooks(phase).count()).map(move |index| Step::Hook(phase, index));
+    let hooks = |phase| {
+        let none = intent == Intent::Heal;
+        let count = if none { 0 } else { rendering.hooks(phase).count() };
+        (0..count).map(move |index| Step::Hook(phase, index))
+    };
     let mut hooked = false;
     for phase in PHASES {
         if phase.after_hooks && !hooked {
@@ -155,7 +161,9 @@ pub fn steps(intent: Intent, rendering: &Rendering) -> Vec<Step> {
     if intent == Intent::Apply {
         steps.extend(hooks(HookPhase::After));
     }
-    steps.push(Step::Prune);
+    if intent != Intent::Heal {
+        steps.push(Step::Prune);
+    }
     steps
 }
 

@@ -1,7 +1,7 @@
 //! Environments: where releases go, and what is asked for there.
 
 use super::Labels;
-use crate::{Faults, Name, identity::Role, ids::EnvironmentId, render::Overlay};
+use crate::{Faults, Name, drift::heal::Policy, identity::Role, ids::EnvironmentId, render::Overlay};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -91,6 +91,9 @@ pub struct Settings {
     pub expires_after: SignedDuration,
     /// Changes to objects of every release that comes here.
     pub config: Vec<Overlay>,
+    /// What is done about drift.
+    #[serde(default)]
+    pub drift: Policy,
 }
 
 impl Default for Settings {
@@ -103,6 +106,7 @@ impl Default for Settings {
             automatic_rollback: true,
             expires_after: SignedDuration::from_hours(24 * 7),
             config: Vec::new(),
+            drift: Policy::Report,
         }
     }
 }

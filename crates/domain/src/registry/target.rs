@@ -7,6 +7,7 @@ use crate::{
     ids::{ClusterId, DeploymentId, EnvironmentId, ReleaseId, ServiceId, TargetId},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// Where one service lands in one environment: a cluster and a namespace.
 #[derive(Debug, Clone)]
@@ -63,33 +64,35 @@ impl Inventory {
     /// What is in `self` or in `wanted`; known uids are kept.
     #[must_use]
     pub fn union(&self, wanted: &[ObjectRef]) -> Self {
-        let mut all = self.clone();
-        for object in wanted {
-            if !all
-                .0
-                .iter()
-                .any(|item| item.object.identity() == object.identity())
-            {
-                all.0.push(InventoryItem {
-                    object: object.clone(),
-                    uid: None,
-                });
-            }
-        }
-        all
+        let known: HashSet<_> = self.0.iter().map(|item| item.object.identity()).collect();
+        let mut seen = HashSet::new();
+        let new = wanted
+            .iter()
+            .filter(|object| !known.contains(&object.identity()) && seen.insert(object.identity()));
+        let new = new.map(|object| InventoryItem {
+            object: object.clone(),
+            uid: None,
+        });
+        Self(self.0.iter().cloned().chain(new).collect())
     }
 
     /// What is in `self` but not in `wanted`: the candidates for pruning.
     #[must_use]
     pub fn without(&self, wanted: &[ObjectRef]) -> Vec<InventoryItem> {
+        self.split(wanted).1
+    }
+
+    /// What is in `self` and in `wanted`: what stays after pruning.
+    #[must_use]
+    pub fn only(&self, wanted: &[ObjectRef]) -> Self {
+        Self(self.split(wanted).0)
+    }
+
+    fn split(&self, wanted: &[ObjectRef]) -> (Vec<InventoryItem>, Vec<InventoryItem>) {
+        let wanted: HashSet<_> = wanted.iter().map(ObjectRef::identity).collect();
         self.0
             .iter()
-            .filter(|item| {
-                !wanted
-                    .iter()
-                    .any(|object| object.identity() == item.object.identity())
-            })
             .cloned()
-            .collect()
+            .partition(|item| wanted.contains(&item.object.identity()))
     }
 }

@@ -17,6 +17,8 @@ pub enum Change {
     Unchanged,
     /// It is there and will be deleted.
     Pruned,
+    /// A field that cannot be changed differs: it will be deleted and made anew, as it says it may be.
+    Replaced,
 }
 
 /// One object's change.
@@ -95,6 +97,18 @@ fn compare(live: &Value, wanted: &Value) -> ObjectDiff {
         Change::Updated
     };
     ObjectDiff { change, paths }
+}
+
+/// What people may see of an object at a pointer.
+pub(crate) fn shown_at(object: &Value, pointer: &str) -> Value {
+    let redacted = redact(object);
+    if is_secret(object) {
+        return shown(&redacted, pointer);
+    }
+    redacted
+        .pointer(pointer)
+        .cloned()
+        .unwrap_or_else(|| REDACTED.into())
 }
 
 /// What a redacted Secret shows at a pointer.

@@ -11,6 +11,7 @@
 //! * `scope`, `order`: what Kubernetes knows about its built-in kinds
 //! * `marks`: the labels and annotations we put on objects
 //! * `redact`, `diff`: what people are shown
+//! * `settled`, `scale`: what applying would change, and what it leaves to others
 //!
 //! # How to extend
 //! A new source of configuration is one more entry of [`Input::overlays`]; a new built-in kind is a row in `scope`
@@ -23,7 +24,9 @@ mod marks;
 mod order;
 mod overlay;
 mod redact;
+mod scale;
 mod scope;
+mod settled;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +39,7 @@ use serde_json::Value;
 
 pub use crate::component::bundle::HookPhase;
 pub use build::render;
+pub(crate) use diff::shown_at;
 pub use diff::{Change, ObjectDiff, PathChange, diff};
 pub use marks::{
     ANNOTATION_DEPLOYMENT, ANNOTATION_GENERATION, ANNOTATION_RELEASE, ANNOTATION_RELEASE_DIGEST,
@@ -44,7 +48,9 @@ pub use marks::{
 pub use order::{PHASES, Phase, apply_rank, holds_others};
 pub use overlay::{Overlay, OverlayTarget};
 pub use redact::{REDACTED, redact};
+pub use scale::keep_scale;
 pub use scope::{ObjectScope, scope_of};
+pub use settled::{said_otherwise, settled};
 
 /// Everything a rendering depends on. The same input always renders to the same digest.
 #[derive(Debug, Clone)]

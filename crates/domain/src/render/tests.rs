@@ -4,6 +4,7 @@ mod overlays;
 mod placing;
 mod properties;
 mod secrets;
+mod settling;
 
 use super::{ComponentInput, Input, Overlay, Rendering, render};
 use crate::{

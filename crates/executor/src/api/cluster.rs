@@ -4,29 +4,28 @@
 //! rate, and the number under way; all of it within the lease, where there is one: that is looked at whenever the
 //! request would go on, so no waiting lies between looking at it and sending.
 
-use super::{Breaker, BreakerState, ClientSettings, kinds::Kinds};
+use super::{Breaker, BreakerState, ClientSettings, kinds::Kinds, measure, pause::Pause};
 use crate::{
     fault::{CallError, of_answer, of_transport},
     lease::LeaseClock,
 };
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::{Method, Request, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::SignedDuration;
 use kube::client::Body;
 use serde_json::Value;
 use slipway_domain::{Name, ids::ClusterId, ports::ClusterFault, registry::Connection};
-use std::{
-    fmt,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
     sync::Semaphore,
-    time::{Instant, sleep_until, timeout},
+    time::{sleep, timeout},
 };
 
 /// A pause the cluster asks for is sat out here when it is no longer than this; else the work is given back.
 const SHORT_PAUSE: Duration = Duration::from_secs(2);
+/// The longest answer that is read, in bytes; a page of a list is far below.
+const MOST: usize = 256 << 20;
 /// How often a request is sent again after such a pause.
 const SHORT_PAUSES: u32 = 3;
 
@@ -39,8 +38,7 @@ pub struct Cluster {
     rate: DefaultDirectRateLimiter,
     slots: Semaphore,
     breaker: Breaker,
-    /// The cluster asked for nothing before this (`Retry-After`).
-    not_before: Mutex<Instant>,
+    pause: Arc<Pause>,
     request_timeout: Duration,
     pub(super) kinds: Kinds,
 }
@@ -51,6 +49,8 @@ pub(crate) struct Call<'a> {
     /// Path and query.
     pub(crate) path: String,
     pub(crate) content_type: &'static str,
+    /// In what form the answer is asked for.
+    pub(crate) accept: &'static str,
     pub(crate) body: Vec<u8>,
     /// The lease that allows it; none for reads, and for dry runs.
     pub(crate) lease: Option<&'a LeaseClock>,
@@ -69,6 +69,7 @@ impl<'a> Call<'a> {
             method: Method::GET,
             path: path.into(),
             content_type: "application/json",
+            accept: "application/json",
             body: Vec::new(),
             lease: None,
         }
@@ -80,6 +81,7 @@ impl<'a> Call<'a> {
             method,
             path,
             content_type: "application/json",
+            accept: "application/json",
             body: body.to_string().into_bytes(),
             lease,
         }
@@ -87,7 +89,13 @@ impl<'a> Call<'a> {
 }
 
 impl Cluster {
-    pub(super) fn new(connection: &Connection, client: kube::Client, settings: &ClientSettings) -> Self {
+    pub(super) fn new(
+        connection: &Connection,
+        client: kube::Client,
+        pause: Arc<Pause>,
+        settings: &ClientSettings,
+    ) -> Self {
+        measure::begin(&connection.name);
         Self {
             id: connection.cluster,
             name: connection.name.clone(),
@@ -96,7 +104,7 @@ impl Cluster {
             rate: RateLimiter::direct(Quota::per_second(settings.rate)),
             slots: Semaphore::new(settings.at_once),
             breaker: Breaker::new(settings.breaker),
-            not_before: Mutex::new(Instant::now()),
+            pause,
             request_timeout: settings.request_timeout,
             kinds: Kinds::default(),
         }
@@ -142,12 +150,11 @@ impl Cluster {
     async fn tries(&self, call: &Call<'_>) -> Result<Answered, CallError> {
         let mut pauses = 0;
         loop {
-            self.pause().await?;
+            self.pause_ends().await?;
             let result = self.once(call).await;
             match &result {
                 Err(CallError::Fault(ClusterFault::TooManyRequests { after, .. })) => {
                     let after = Duration::try_from(*after).unwrap_or_default();
-                    self.hold_off(after);
                     pauses += 1;
                     if after > SHORT_PAUSE || pauses > SHORT_PAUSES {
                         return result;
@@ -159,29 +166,37 @@ impl Cluster {
     }
 
     /// Waits out a pause that the cluster asked for, when it is short.
-    async fn pause(&self) -> Result<(), CallError> {
-        let until = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = until.saturating_duration_since(Instant::now());
+    async fn pause_ends(&self) -> Result<(), CallError> {
+        let left = self.left_alone_for();
         if left > SHORT_PAUSE {
-            let after = SignedDuration::try_from(left).unwrap_or(SignedDuration::MAX);
-            return Err(ClusterFault::TooManyRequests {
-                cluster: self.name.clone(),
-                after,
-            }
-            .into());
+            return Err(self.busy(left));
         }
-        sleep_until(until).await;
+        sleep(left).await;
         Ok(())
     }
 
-    fn hold_off(&self, after: Duration) {
-        let mut not_before = self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
-        *not_before = (*not_before).max(Instant::now() + after);
+    /// How long the cluster asked to be left alone, from now.
+    pub(crate) fn left_alone_for(&self) -> Duration {
+        self.pause.left()
+    }
+
+    fn busy(&self, left: Duration) -> CallError {
+        let after = SignedDuration::try_from(left).unwrap_or(SignedDuration::MAX);
+        ClusterFault::TooManyRequests {
+            cluster: self.name.clone(),
+            after,
+        }
+        .into()
     }
 
     async fn once(&self, call: &Call<'_>) -> Result<Answered, CallError> {
         self.rate.until_ready().await;
         let _slot = self.slots.acquire().await.map_err(|_| self.closed())?;
+        // Another request may have been asked to wait while this one stood in line.
+        let left = self.left_alone_for();
+        if !left.is_zero() {
+            return Err(self.busy(left));
+        }
         self.breaker.admit().map_err(|(after, detail)| CallError::Open {
             fault: ClusterFault::Unreachable {
                 cluster: self.name.clone(),
@@ -207,7 +222,7 @@ impl Cluster {
         let request = Request::builder()
             .method(call.method.clone())
             .uri(&call.path)
-            .header(header::ACCEPT, "application/json")
+            .header(header::ACCEPT, call.accept)
             .header(header::CONTENT_TYPE, call.content_type)
             .body(Body::from(call.body.clone()))
             .map_err(|_| self.closed())?;
@@ -222,24 +237,46 @@ impl Cluster {
             .get(header::RETRY_AFTER)
             .and_then(|v| v.to_str().ok())
             .map(str::to_owned);
-        let body = response
-            .into_body()
-            .collect_bytes()
+        let body = Limited::new(response.into_body(), MOST)
+            .collect()
             .await
-            .map_err(|error| of_transport(&self.name, &error))?;
+            .map_err(|error| self.unread(&*error))?
+            .to_bytes();
         if code >= 400 {
             return Err(of_answer(&self.name, code, retry_after.as_deref(), &body));
         }
-        let body = serde_json::from_slice(&body).map_err(|_| ClusterFault::Other {
-            cluster: self.name.clone(),
-            detail: format!("answered {code} with something that is not JSON"),
-        })?;
+        let body: Value = serde_json::from_slice(&body).map_err(|_| self.absurd(code, "is not JSON"))?;
+        if !body.is_object() {
+            return Err(self.absurd(code, "is no JSON object"));
+        }
         Ok(Answered { code, body })
+    }
+
+    /// An answer that no API server gives: something else is there, or it is broken.
+    pub(super) fn absurd(&self, code: u16, what: &str) -> CallError {
+        ClusterFault::Other {
+            cluster: self.name.clone(),
+            detail: format!("answered {code} with something that {what}"),
+        }
+        .into()
+    }
+
+    fn unread(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) -> CallError {
+        if error.is::<LengthLimitError>() {
+            let detail = format!("answered with more than {} MiB", MOST >> 20);
+            return ClusterFault::Other {
+                cluster: self.name.clone(),
+                detail,
+            }
+            .into();
+        }
+        of_transport(&self.name, error).into()
     }
 
     /// Tells the breaker. An internal error of the API server may be about one object alone (a webhook of it fails),
     /// so only what says that the cluster itself is away counts.
     fn judge(&self, result: &Result<Answered, CallError>) {
+        measure::fault(&self.name, result.as_ref().err());
         let was = self.breaker.state();
         match result {
             Err(CallError::Fault(
@@ -258,8 +295,7 @@ impl Cluster {
         }
         let is = self.breaker.state();
         if std::mem::discriminant(&was) != std::mem::discriminant(&is) {
-            let open = if is == BreakerState::Closed { 0.0 } else { 1.0 };
-            metrics::gauge!("slipway_executor_breaker_open", "cluster" => self.name.to_string()).set(open);
+            measure::breaker(&self.name, is != BreakerState::Closed);
             tracing::info!(cluster = %self.name, from = ?was, to = ?is, "circuit breaker");
         }
     }

@@ -1,21 +1,29 @@
 //! Connection details → a client. Nothing but those details decides: no kubeconfig, no environment, no programs to run.
 
-use super::ClientSettings;
+use super::{
+    ClientSettings,
+    pause::{Heeding, Pause},
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, Uri, header};
-use kube::{Client, Config};
+use kube::{Client, Config, client::ClientBuilder};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use slipway_domain::{
     ports::ClusterFault,
     registry::{Connection, Credential},
 };
+use std::sync::Arc;
 
 /// A client for a cluster; nothing is sent yet.
 ///
 /// # Errors
 /// [`ClusterFault::Misconfigured`], naming the detail that cannot be used.
-pub(super) fn connect(connection: &Connection, settings: &ClientSettings) -> Result<Client, ClusterFault> {
+pub(super) fn connect(
+    connection: &Connection,
+    settings: &ClientSettings,
+    pause: &Arc<Pause>,
+) -> Result<Client, ClusterFault> {
     let unusable = |detail: String| ClusterFault::Misconfigured {
         cluster: connection.name.clone(),
         detail,
@@ -25,10 +33,7 @@ pub(super) fn connect(connection: &Connection, settings: &ClientSettings) -> Res
     config.write_timeout = Some(settings.request_timeout);
     // Retrying is decided by `cluster` and the steps: kube's own would sit out 16 minutes without looking at a lease.
     config.default_retry = false;
-    config.headers.push((
-        header::USER_AGENT,
-        HeaderValue::from_static(concat!("slipway/", env!("CARGO_PKG_VERSION"))),
-    ));
+    config.headers.push((header::USER_AGENT, agent(settings)));
     config.tls_server_name.clone_from(&connection.tls_server_name);
     if let Some(pem) = &connection.certificate_authority {
         config.root_cert = Some(authorities(pem).map_err(unusable)?);
@@ -53,7 +58,17 @@ pub(super) fn connect(connection: &Connection, settings: &ClientSettings) -> Res
             config.auth_info.client_key_data = Some(SecretString::from(STANDARD.encode(key.expose_secret())));
         }
     }
-    Client::try_from(config).map_err(|error| unusable(told(&error)))
+    let client = ClientBuilder::try_from(config).map_err(|error| unusable(told(&error)))?;
+    Ok(client.with_layer(&Heeding(Arc::clone(pause))).build())
+}
+
+/// `slipway/1.2.3 (host-4711-0a1b2c3d)`: the API server's own record tells which process it was.
+fn agent(settings: &ClientSettings) -> HeaderValue {
+    const PLAIN: &str = concat!("slipway/", env!("CARGO_PKG_VERSION"));
+    let named = settings.agent.as_ref().map(|name| format!("{PLAIN} ({name})"));
+    named
+        .and_then(|name| HeaderValue::try_from(name).ok())
+        .unwrap_or(HeaderValue::from_static(PLAIN))
 }
 
 fn address(server: &str) -> Result<Uri, String> {
@@ -126,18 +141,22 @@ mod tests {
     }
 
     fn refused(connection: &Connection) -> String {
-        match connect(connection, &ClientSettings::default()) {
+        match connect(connection, &ClientSettings::default(), &Arc::default()) {
             Err(ClusterFault::Misconfigured { detail, .. }) => detail,
             Err(other) => panic!("another fault: {other}"),
             Ok(_) => panic!("taken"),
         }
     }
 
+    fn made(server: &str) -> bool {
+        connect(&connection(server), &ClientSettings::default(), &Arc::default()).is_ok()
+    }
+
     #[tokio::test]
     async fn a_credential_goes_in_clear_text_to_nobody_but_this_machine() {
         assert!(refused(&connection("http://10.0.0.1")).contains("clear text"));
-        assert!(connect(&connection("http://127.0.0.1:8080"), &ClientSettings::default()).is_ok());
-        assert!(connect(&connection("https://10.0.0.1"), &ClientSettings::default()).is_ok());
+        assert!(made("http://127.0.0.1:8080"));
+        assert!(made("https://10.0.0.1"));
     }
 
     #[tokio::test]

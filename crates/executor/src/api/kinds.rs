@@ -17,7 +17,7 @@ use tokio::time::Instant;
 const FRESH: Duration = Duration::from_mins(10);
 
 /// A kind as the cluster serves it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Resource {
     pub(crate) api_version: String,
     pub(crate) kind: String,
@@ -108,6 +108,27 @@ impl Cluster {
         let resource = served.get(kind).cloned();
         self.kinds.remember(api_version, served);
         Ok(resource)
+    }
+
+    /// A kind of a group in whatever version the cluster serves it, its preferred one first; none when it does not.
+    pub(crate) async fn resource_of(&self, group: &str, kind: &str) -> Result<Option<Resource>, CallError> {
+        if group.is_empty() {
+            return self.resource("v1", kind).await;
+        }
+        let served = match self.call(&Call::get(format!("/apis/{group}"))).await {
+            Ok(answered) => answered.body,
+            Err(error) if error.is_code(404) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let preferred = served["preferredVersion"]["groupVersion"].as_str();
+        let versions = served["versions"].as_array().into_iter().flatten();
+        let versions = versions.filter_map(|version| version["groupVersion"].as_str());
+        for api_version in preferred.into_iter().chain(versions) {
+            if let Some(resource) = self.resource(api_version, kind).await? {
+                return Ok(Some(resource));
+            }
+        }
+        Ok(None)
     }
 
     /// Forgets what is served: definitions were applied.

@@ -1,11 +1,15 @@
-//! Read-only questions to a cluster: is the connection good, and what would a deployment do?
+//! Read-only questions to a cluster: is the connection good, what would a deployment do, and what does a target hold?
 
 mod check;
+mod inspect;
 mod preview;
 
 use crate::api::Clients;
 use slipway_domain::{
-    ports::{ClusterFault, ClusterProbe, ClusterReport, PortFuture, PreviewRequest, TargetPreview},
+    ports::{
+        ClusterFault, ClusterProbe, ClusterReport, InspectRequest, PortFuture, PreviewRequest, TargetPreview,
+        TargetSeen,
+    },
     registry::Connection,
 };
 
@@ -37,5 +41,12 @@ impl ClusterProbe for Probe {
         request: &'a PreviewRequest,
     ) -> PortFuture<'a, Result<TargetPreview, ClusterFault>> {
         Box::pin(async move { preview::preview(&*self.clients.get(&request.connection)?, request).await })
+    }
+
+    fn inspect<'a>(
+        &'a self,
+        request: &'a InspectRequest,
+    ) -> PortFuture<'a, Result<TargetSeen, ClusterFault>> {
+        Box::pin(async move { inspect::inspect(&*self.clients.get(&request.connection)?, request).await })
     }
 }

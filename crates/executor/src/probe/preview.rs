@@ -2,17 +2,20 @@
 //! webhooks and conflicts. Changes nothing.
 
 use crate::{
-    api::{Applied, ApplyMode, Cluster, Resource},
+    api::{Cluster, Resource},
     concurrent::try_all,
-    fault::{CallError, scrub},
+    fault::CallError,
     object,
-    steps::{preflight, prune},
+    steps::{
+        preflight, prune,
+        standing::{Question, Standing, Verdict},
+    },
 };
 use serde_json::Value;
 use slipway_domain::{
-    component::bundle::{HookPhase, ObjectRef},
+    component::bundle::{HookPhase, ObjectRef, warnings},
     ports::{ClusterFault, ObjectPreview, PreviewRequest, TargetPreview},
-    render::diff,
+    render::{Change, diff},
 };
 use std::collections::BTreeSet;
 
@@ -38,24 +41,34 @@ pub(super) async fn preview(
             request.namespace
         ));
     }
-    let wanted: Vec<(&Value, Option<&Resource>)> = request
-        .rendering
-        .objects
-        .iter()
-        .map(|object| (object, kinds.of(object)))
-        .collect();
-    for (object, _) in wanted.iter().filter(|(_, resource)| resource.is_none()) {
+    let objects = &request.rendering.objects;
+    notes.extend(warnings(objects).iter().map(ToString::to_string));
+    for object in objects.iter().filter(|object| kinds.of(object).is_none()) {
         notes.push(format!(
             "{} is of a kind that this release brings, so it could not be asked about",
             object::title(object)
         ));
     }
-    let previews = wanted.into_iter().map(|(object, resource)| {
-        let resource = resource.filter(|r| !(creates_namespace && r.namespaced));
-        one(cluster, request, resource, object)
+    let question = Question {
+        cluster,
+        namespace: request.namespace.as_str(),
+        service: request.service.as_str(),
+        environment: request.environment.as_str(),
+        intent: request.intent,
+        force: request.force_conflicts,
+        rendering: &request.rendering,
+        inventory: &request.inventory,
+    };
+    let standing = Standing::read(&question, &kinds).await.map_err(fault)?;
+    let asked = objects.iter().map(|object| {
+        let resource = kinds.of(object).filter(|r| !(creates_namespace && r.namespaced));
+        one(&standing, resource, object)
     });
-    let previews = try_all(previews).await.map_err(fault)?;
-    let mut objects: Vec<ObjectPreview> = previews.into_iter().flatten().collect();
+    let mut objects = Vec::new();
+    for (preview, note) in try_all(asked).await.map_err(fault)? {
+        objects.extend(preview);
+        notes.extend(note);
+    }
     objects.extend(pruned(cluster, request, &mut notes).await.map_err(fault)?);
     objects.extend(hooks(request));
     Ok(TargetPreview {
@@ -89,59 +102,39 @@ async fn has_namespace(cluster: &Cluster, request: &PreviewRequest) -> Result<bo
     }
 }
 
-/// One object; without a resource, nobody can be asked about it yet.
+/// One object, and what there is to say beside; without a resource, nobody can be asked about it yet.
 async fn one(
-    cluster: &Cluster,
-    request: &PreviewRequest,
+    standing: &Standing<'_>,
     resource: Option<&Resource>,
     object: &Value,
-) -> Result<Option<ObjectPreview>, CallError> {
-    match resource {
-        Some(resource) => dry_run(cluster, request, resource, object).await,
-        None => Ok(shown(object, diff(None, Some(object)), None, false)),
-    }
-}
-
-async fn dry_run(
-    cluster: &Cluster,
-    request: &PreviewRequest,
-    resource: &Resource,
-    object: &Value,
-) -> Result<Option<ObjectPreview>, CallError> {
-    let namespace = request.namespace.as_str();
-    let mut wanted = object.clone();
-    if !resource.namespaced {
-        wanted["metadata"]
-            .as_object_mut()
-            .map(|metadata| metadata.remove("namespace"));
-    }
-    let live = cluster.get(resource, namespace, object::name(object)).await?;
-    let mut mode = ApplyMode {
-        force: false,
-        dry_run: true,
-        lease: None,
+) -> Result<(Option<ObjectPreview>, Option<String>), CallError> {
+    let Some(resource) = resource else {
+        return Ok((shown(object, diff(None, Some(object)), None, false), None));
     };
-    let mut problem = None;
-    let mut result = cluster.apply(resource, namespace, &wanted, mode).await;
-    if let Err(CallError::Answer(answer)) = &result {
-        let conflicts = answer.field_conflicts().next().is_some();
-        problem = Some(scrub(&answer.message, object));
-        if conflicts {
-            // Shown all the same: what would become of it if the fields were taken over.
-            mode.force = true;
-            result = cluster.apply(resource, namespace, &wanted, mode).await;
+    let live = standing.live(object);
+    let shown = |after: &Value, problem| shown(object, diff(live, Some(after)), problem, false);
+    Ok(match standing.ask(resource, object).await? {
+        Verdict::Settled => (shown(live.unwrap_or(object), None), None),
+        Verdict::Becomes(after) => (shown(&after, None), None),
+        Verdict::Refused(why, after) => (shown(after.as_ref().unwrap_or(object), Some(why)), None),
+        Verdict::Unasked(why) => (shown(object, None), Some(why)),
+        Verdict::Kept(versions) => {
+            let (title, versions) = (object::title(object), versions.join(" and "));
+            let why = format!("{title} stays as it is: its objects are stored in version {versions}");
+            (shown(live.unwrap_or(object), None), Some(why))
         }
-    }
-    match result {
-        Ok(Applied { object: after, .. }) => {
-            Ok(shown(object, diff(live.as_ref(), Some(&after)), problem, false))
+        Verdict::Replaced(fields) => {
+            let mut preview = shown(object, None);
+            if let Some(preview) = &mut preview {
+                preview.diff.change = Change::Replaced;
+                // What the new one does not say is defaulted anew, and no difference.
+                preview.diff.paths.retain(|path| path.to.is_some());
+            }
+            let (title, fields) = (object::title(object), fields.join(" and "));
+            let why = format!("{title} will be deleted and made anew: {fields} cannot be changed");
+            (preview, Some(why))
         }
-        Err(CallError::Answer(answer)) => {
-            let problem = problem.or_else(|| Some(scrub(&answer.message, object)));
-            Ok(shown(object, diff(live.as_ref(), Some(object)), problem, false))
-        }
-        Err(error) => Err(error),
-    }
+    })
 }
 
 /// What would be deleted; what is in the inventory and would be kept is noted.
@@ -156,10 +149,7 @@ async fn pruned(
         request.environment.as_str(),
     );
     let items = request.inventory.without(&request.rendering.object_refs());
-    let candidates = items
-        .iter()
-        .map(|item| prune::candidate(cluster, namespace, service, environment, item));
-    let candidates = try_all(candidates).await?;
+    let candidates = prune::candidates(cluster, namespace, service, environment, &items).await?;
     let mut pruned = Vec::new();
     for (object, candidate) in items.iter().map(|item| item.object.clone()).zip(candidates) {
         match candidate {

@@ -4,7 +4,7 @@
 //! changed, and lets every write over an existing object name the `resourceVersion` it was decided on: a write that was
 //! held up until a newer deployment had written is refused by the API server itself.
 
-use super::{Context, Stop};
+use super::{Context, Stop, refusal, replace, standing};
 use crate::{
     api::{Applied, ApplyMode, Resource},
     concurrent::all,
@@ -14,11 +14,12 @@ use crate::{
 use serde_json::{Value, json};
 use slipway_domain::{
     component::bundle::ObjectRef,
+    plan::target::Intent,
     registry::{Inventory, InventoryItem},
     render::{self, PHASES, apply_rank},
     work::Assignment,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 use tokio::time::Instant;
 
 /// How often a write that lost a race is decided anew.
@@ -44,8 +45,8 @@ impl Change {
     }
 }
 
-/// What is there already, by kind and name.
-type Live = BTreeMap<(String, String), Value>;
+/// What is there already, by `apiVersion`, kind and name: kinds of two groups may have one name.
+type Live = BTreeMap<(String, String, String), Value>;
 /// How kinds are served, by `apiVersion` and kind.
 type Kinds = BTreeMap<(String, String), Resource>;
 /// What became of an object: the change and the object as it is now.
@@ -57,7 +58,7 @@ pub(super) async fn act(context: &Context<'_>, work: &Assignment, rank: u8) -> R
         .rendering
         .objects
         .iter()
-        .filter(|o| rank_of(o) == rank)
+        .filter(|o| rank_of(o) == rank && is_asked(work, o))
         .collect();
     let kinds = served(context, work, &objects).await?;
     context.begin().await?;
@@ -67,12 +68,15 @@ pub(super) async fn act(context: &Context<'_>, work: &Assignment, rank: u8) -> R
             object::api_version(object).to_owned(),
             object::kind(object).to_owned(),
         )];
-        let before = live.get(&(object::kind(object).to_owned(), object::name(object).to_owned()));
+        let before = live.get(&(
+            object::api_version(object).to_owned(),
+            object::kind(object).to_owned(),
+            object::name(object).to_owned(),
+        ));
         one(context, work, resource, object, before)
     });
     let results = objects.iter().copied().zip(all(writes).await).collect();
-    let latency =
-        metrics::histogram!("slipway_executor_apply_seconds", "cluster" => work.connection.name.to_string());
+    let latency = metrics::histogram!(slipway_telemetry::catalogue::APPLY_SECONDS, "cluster" => work.connection.name.to_string());
     latency.record(begun.elapsed().as_secs_f64());
     report(context, work, rank, results)
 }
@@ -91,6 +95,16 @@ async fn served(context: &Context<'_>, work: &Assignment, objects: &[&Value]) ->
         kinds.insert((api_version.to_owned(), kind.to_owned()), resource);
     }
     Ok(kinds)
+}
+
+/// A heal takes back what has drifted, and touches nothing else.
+pub(super) fn is_asked(work: &Assignment, object: &Value) -> bool {
+    work.intent != Intent::Heal
+        || ObjectRef::of(object).is_some_and(|one| {
+            work.heals
+                .iter()
+                .any(|healed| healed.identity() == one.identity())
+        })
 }
 
 fn rank_of(object: &Value) -> u8 {
@@ -114,7 +128,9 @@ async fn live(
     let selector = object::selector(work.service.as_str(), work.environment.as_str());
     let mut live = Live::new();
     for (key, resource) in kinds {
-        let of_kind = objects.iter().filter(|o| object::kind(o) == key.1);
+        let of_kind = objects
+            .iter()
+            .filter(|o| object::kind(o) == key.1 && object::api_version(o) == key.0);
         if !of_kind
             .map(|o| object::name(o).to_owned())
             .any(|name| known.contains(&(&key.1, &name)))
@@ -126,7 +142,8 @@ async fn live(
             .list(resource, work.namespace.as_str(), &selector)
             .await?
         {
-            live.insert((key.1.clone(), object::name(&object).to_owned()), object);
+            let name = object::name(&object).to_owned();
+            live.insert((key.0.clone(), key.1.clone(), name), object);
         }
     }
     Ok(live)
@@ -141,15 +158,9 @@ async fn one(
     before: Option<&Value>,
 ) -> Outcome {
     let namespace = work.namespace.as_str();
-    let mut wanted = object.clone();
-    render::stamp(&mut wanted, work.generation, &work.deployment.to_string());
-    if !resource.namespaced {
-        wanted["metadata"]
-            .as_object_mut()
-            .map(|metadata| metadata.remove("namespace"));
-    }
     let mode = ApplyMode {
-        force: work.force_conflicts,
+        // That the environment heals says it: these very objects are taken back from whoever holds their fields.
+        force: work.force_conflicts || work.intent == Intent::Heal,
         dry_run: false,
         lease: Some(context.lease),
     };
@@ -157,32 +168,22 @@ async fn one(
     let mut last = None;
     for attempt in 0..RACES {
         if attempt > 0 {
-            // Lost a race, or no answer came: what is there now decides anew.
+            // Lost a race, no answer came, or it was deleted to be made anew: what is there now decides.
             before = context
                 .cluster
                 .get(resource, namespace, object::name(object))
                 .await?;
         }
         if let Some(live) = &before {
-            if object::generation(live).is_some_and(|there| there > work.generation)
-                && object::is_ours(live, work.service.as_str(), work.environment.as_str())
-            {
-                let title = object::title(object);
-                return Err(Stop::Errored(format!(
-                    "{title} was applied by a newer deployment of this target"
-                )));
-            }
-            if object::is_terminating(live) {
-                // What was applied would vanish with it: wait, then this step runs again.
-                return Err(context.until_gone(work, &object::title(object)).await);
-            }
-            wanted["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
-        } else if let Some(metadata) = wanted["metadata"].as_object_mut() {
-            metadata.remove("resourceVersion");
+            check(context, work, live).await?;
+        }
+        let mut wanted = wanted(work, resource, object, before.as_ref());
+        if attempt > 0 && work.intent == Intent::RollBack {
+            keep_definition(before.as_ref(), &mut wanted, last.as_ref());
         }
         match context.cluster.apply(resource, namespace, &wanted, mode).await {
             Ok(Applied { object: now, .. }) if object::is_terminating(&now) => {
-                return Err(context.until_gone(work, &object::title(object)).await);
+                return Err(context.until_gone(work, &terminating(&now)).await);
             }
             Ok(Applied { created, object: now }) => return Ok((change(created, before.as_ref(), &now), now)),
             Err(error) => match &error {
@@ -195,11 +196,92 @@ async fn one(
                 CallError::Answer(answer) if answer.is_namespace_terminating() => {
                     return Err(Stop::Retry(format!("namespace {namespace} is being deleted")));
                 }
+                CallError::Answer(answer) if before.is_none() && answer.code == 422 && last.is_none() => {
+                    // It is there and was not ours so far: looked at, more can be said.
+                    last = Some(error);
+                }
+                CallError::Answer(answer) => {
+                    let Some(live) = &before else {
+                        return Err(Stop::of_object(error, object));
+                    };
+                    let stored = refusal::stored_versions(answer, &wanted);
+                    if !stored.is_empty() && work.intent == Intent::RollBack && !is_kept(live, &wanted) {
+                        let title = object::title(live);
+                        let versions = stored.join(" and ");
+                        let why = format!(
+                            "{title} was kept as it is: its objects are stored in version {versions}"
+                        );
+                        context.note("object.kept", why, Value::Null);
+                        last = Some(error);
+                        continue;
+                    }
+                    let fields = refusal::unchangeable(answer, Some(live), &wanted);
+                    let (service, environment) = (work.service.as_str(), work.environment.as_str());
+                    if !fields.is_empty()
+                        && replace::allowed(live, &wanted, work.intent, service, environment)
+                    {
+                        replace::act(context, work, resource, &wanted, live, &fields).await?;
+                        last = Some(error);
+                        continue;
+                    }
+                    return Err(match refusal::told(answer, Some(live), object) {
+                        Some(reason) => Stop::Failed(reason),
+                        None => Stop::Call(error),
+                    });
+                }
                 _ => return Err(Stop::of_object(error, object)),
             },
         }
     }
-    Err(last.map_or(Stop::Over, Stop::Call))
+    Err(last.map_or(Stop::Over, |error| Stop::of_object(error, object)))
+}
+
+/// Whether what is there may be written over.
+async fn check(context: &Context<'_>, work: &Assignment, live: &Value) -> Result<(), Stop> {
+    let (service, environment) = (work.service.as_str(), work.environment.as_str());
+    if let Some(why) = refusal::foreign(live, service, environment) {
+        return Err(Stop::Failed(why));
+    }
+    if object::generation(live).is_some_and(|there| there > work.generation)
+        && object::is_ours(live, service, environment)
+    {
+        let title = object::title(live);
+        return Err(Stop::Errored(format!(
+            "{title} was applied by a newer deployment of this target"
+        )));
+    }
+    if object::is_terminating(live) {
+        // What was applied would vanish with it: wait, then this step runs again.
+        return Err(context.until_gone(work, &terminating(live)).await);
+    }
+    Ok(())
+}
+
+fn terminating(live: &Value) -> String {
+    format!("{}{}", object::title(live), refusal::held(live))
+}
+
+/// What is sent: stamped, and naming what it was decided on.
+fn wanted(work: &Assignment, resource: &Resource, object: &Value, before: Option<&Value>) -> Value {
+    let mut wanted = standing::prepared(resource, object, before);
+    render::stamp(&mut wanted, work.generation, &work.deployment.to_string());
+    if let Some(live) = before {
+        wanted["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
+    }
+    wanted
+}
+
+/// A definition that cannot go back stays as it is: only our marks are written.
+fn keep_definition(live: Option<&Value>, wanted: &mut Value, refused: Option<&CallError>) {
+    if let (Some(live), Some(CallError::Answer(answer))) = (live, refused)
+        && !refusal::stored_versions(answer, wanted).is_empty()
+    {
+        wanted["spec"] = live["spec"].clone();
+    }
+}
+
+fn is_kept(live: &Value, wanted: &Value) -> bool {
+    live["spec"] == wanted["spec"]
 }
 
 /// Without what was there before, all that is known is whether it was created.
@@ -220,11 +302,11 @@ fn report(
     results: Vec<(&Value, Outcome)>,
 ) -> Result<Value, Stop> {
     let (mut applied, mut failed, mut other) = (Vec::new(), Vec::new(), None);
-    let mut inventory = work.inventory.clone();
+    let mut inventory = Known::of(&work.inventory);
     for (wanted, result) in results {
         match result {
             Ok((change, now)) => {
-                remember(&mut inventory, wanted, object::uid(&now));
+                inventory.remember(wanted, object::uid(&now));
                 applied.push((change, object::kind(wanted), object::name(wanted)));
             }
             Err(Stop::Failed(reason)) => failed.push(reason),
@@ -236,8 +318,8 @@ fn report(
             }
         }
     }
-    if inventory != work.inventory {
-        context.inventory(inventory);
+    if inventory.inventory != work.inventory {
+        context.inventory(inventory.inventory);
     }
     if !applied.is_empty() {
         let phase = PHASES
@@ -279,19 +361,45 @@ fn summary(phase: &str, changes: &[Change]) -> String {
     format!("applied {what}: {}", counts.collect::<Vec<_>>().join(", "))
 }
 
-fn remember(inventory: &mut Inventory, wanted: &Value, uid: Option<&str>) {
-    let Some(object) = ObjectRef::of(wanted) else {
-        return;
-    };
-    let uid = uid.map(str::to_owned);
-    match inventory
-        .0
-        .iter_mut()
-        .find(|item| item.object.identity() == object.identity())
-    {
-        Some(item) => *item = InventoryItem { object, uid },
-        None => inventory.0.push(InventoryItem { object, uid }),
+/// An inventory, and where in it each object is.
+struct Known {
+    inventory: Inventory,
+    places: HashMap<(String, String, Option<String>, String), usize>,
+}
+
+impl Known {
+    fn of(inventory: &Inventory) -> Self {
+        let places = inventory.0.iter().enumerate();
+        Self {
+            places: places.map(|(i, item)| (identity(&item.object), i)).collect(),
+            inventory: inventory.clone(),
+        }
     }
+
+    fn remember(&mut self, wanted: &Value, uid: Option<&str>) {
+        let Some(object) = ObjectRef::of(wanted) else {
+            return;
+        };
+        let place = self.places.entry(identity(&object));
+        let uid = uid.map(str::to_owned);
+        match place {
+            Entry::Occupied(place) => self.inventory.0[*place.get()] = InventoryItem { object, uid },
+            Entry::Vacant(place) => {
+                place.insert(self.inventory.0.len());
+                self.inventory.0.push(InventoryItem { object, uid });
+            }
+        }
+    }
+}
+
+fn identity(object: &ObjectRef) -> (String, String, Option<String>, String) {
+    let (group, kind, namespace, name) = object.identity();
+    (
+        group.to_owned(),
+        kind.to_owned(),
+        namespace.map(str::to_owned),
+        name.to_owned(),
+    )
 }
 
 #[cfg(test)]
@@ -331,10 +439,14 @@ mod tests {
     fn a_uid_is_kept_with_its_object_and_replaced_when_it_changes() {
         let object =
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "n"}});
-        let mut inventory = Inventory::default();
-        remember(&mut inventory, &object, Some("1"));
-        remember(&mut inventory, &object, Some("2"));
-        assert_eq!(inventory.0.len(), 1);
-        assert_eq!(inventory.0[0].uid.as_deref(), Some("2"));
+        let mut known = Known::of(&Inventory::default());
+        known.remember(&object, Some("1"));
+        known.remember(&object, Some("2"));
+        assert_eq!(known.inventory.0.len(), 1);
+        assert_eq!(known.inventory.0[0].uid.as_deref(), Some("2"));
+        let mut again = Known::of(&known.inventory);
+        again.remember(&object, Some("3"));
+        assert_eq!(again.inventory.0.len(), 1);
+        assert_eq!(again.inventory.0[0].uid.as_deref(), Some("3"));
     }
 }

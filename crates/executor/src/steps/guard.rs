@@ -3,16 +3,25 @@
 //! The database fences its own rows; it cannot fence a cluster. So before the first write under each claim, the guard is
 //! compared and swapped (by `resourceVersion`): it names target, generation and fence, and whoever finds a newer one
 //! there does not write.
+//!
+//! # What is left
+//! A process can be stopped by its machine in the microseconds between the look at its lease and the sending of a write,
+//! and go on after a newer deployment has ended. Over an object that is there, the write names the `resourceVersion` it
+//! was decided on, and the API server refuses it. A write that *creates* has no such version to name, and Kubernetes knows
+//! no condition on another object: an object that the newer deployment has taken away can come back once, as the older
+//! one had it. It carries the older generation, so it is told apart: `slipway doctor` names it as what no inventory knows,
+//! and whoever applies it again takes it over. The same deployment claimed again is no danger: it creates the same.
 
 use super::{Context, Stop};
 use crate::{
-    api::Resource,
+    api::{Cluster, Resource},
     fault::CallError,
     object::{self, LABEL_MANAGED},
 };
 use serde_json::{Value, json};
 use slipway_domain::{
     plan::target::Intent,
+    ports::GuardSeen,
     render::{LABEL_ENVIRONMENT, LABEL_SERVICE},
     work::Assignment,
 };
@@ -74,9 +83,9 @@ pub(super) async fn hold(context: &Context<'_>, work: &Assignment) -> Result<(),
 }
 
 async fn take(context: &Context<'_>, work: &Assignment) -> Result<(), Stop> {
-    let resource = Resource::built_in("v1", "ConfigMap", "configmaps", true);
+    let resource = resource();
     let namespace = work.namespace.as_str();
-    let name = format!("slipway-{}", work.service);
+    let name = name(work.service.as_str());
     let ours = Guard {
         target: work.target.to_string(),
         generation: work.generation,
@@ -123,6 +132,31 @@ async fn take(context: &Context<'_>, work: &Assignment) -> Result<(), Stop> {
     Err(Stop::Retry(format!(
         "ConfigMap {namespace}/{name} could not be written: it keeps changing"
     )))
+}
+
+/// What the guard of a service in a namespace says; none when there is none, or it cannot be read. Changes nothing.
+pub(crate) async fn look(
+    cluster: &Cluster,
+    namespace: &str,
+    service: &str,
+) -> Result<Option<GuardSeen>, CallError> {
+    let live = cluster.get(&resource(), namespace, &name(service)).await?;
+    Ok(live.as_ref().and_then(read).map(|guard| GuardSeen {
+        target: guard.target,
+        generation: guard.generation,
+        fence: guard.fence,
+        deployment: guard.deployment,
+    }))
+}
+
+/// How guards are served.
+fn resource() -> Resource {
+    Resource::built_in("v1", "ConfigMap", "configmaps", true)
+}
+
+/// What the guard of a service is called.
+fn name(service: &str) -> String {
+    format!("slipway-{service}")
 }
 
 fn refused(decision: Decision, name: &str, work: &Assignment) -> Stop {

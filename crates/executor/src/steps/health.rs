@@ -2,7 +2,7 @@
 //!
 //! Workloads are read from the API server at every look; pods, of which there are many, come from the namespace's watch.
 
-use super::{Context, Stop};
+use super::{Context, Stop, apply};
 use crate::{api::Resource, fault::CallError, object};
 use serde_json::{Value, json};
 use slipway_domain::{
@@ -24,7 +24,8 @@ struct Seen<'a> {
 
 pub(super) async fn act(context: &Context<'_>, work: &Assignment) -> Result<Value, Stop> {
     let namespace = work.namespace.as_str();
-    let wanted: Vec<&Value> = work.rendering.objects.iter().filter(|o| !is_inert(o)).collect();
+    let applied = work.rendering.objects.iter().filter(|o| apply::is_asked(work, o));
+    let wanted: Vec<&Value> = applied.filter(|o| !is_inert(o)).collect();
     let seen = look(context, work, wanted).await?;
     let (mut readiness, healthy) = sum(&seen);
     if healthy {

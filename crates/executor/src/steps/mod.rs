@@ -6,6 +6,8 @@
 //!
 //! * `context`: what a step may use, and what it leaves to be reported
 //! * `outcome`: from faults and refusals to an outcome
+//! * `standing`, `refusal`: what is there, what would come of applying, and what the API server says of it, in words
+//! * `replace`: making an object anew, within the step that applies it
 //! * `preflight`, `namespace`, `guard`, `hook`, `apply`, `definitions`, `health`, `prune`: the steps
 //!
 //! # How to extend
@@ -21,17 +23,21 @@ mod namespace;
 mod outcome;
 pub(crate) mod preflight;
 pub(crate) mod prune;
+mod refusal;
+mod replace;
+pub(crate) mod standing;
 
 pub(crate) use context::{Context, Memory, Said};
 pub(crate) use outcome::{Acted, Stop};
 
+use crate::worker::RetryDelays;
 use slipway_domain::{
     plan::target::Step,
     work::{Assignment, StepOutcome},
 };
 
 /// Acts on one step.
-pub(crate) async fn act(context: &Context<'_>, work: &Assignment, step: Step) -> Acted {
+pub(crate) async fn act(context: &Context<'_>, work: &Assignment, step: Step, delays: RetryDelays) -> Acted {
     let result = async {
         if matches!(step, Step::Hook(..) | Step::Apply(_) | Step::Prune) {
             guard::hold(context, work).await?;
@@ -53,6 +59,6 @@ pub(crate) async fn act(context: &Context<'_>, work: &Assignment, step: Step) ->
             context.nothing_to_wait_for();
             Acted::Outcome(StepOutcome::Done(output))
         }
-        Err(why) => why.into_acted(work),
+        Err(why) => why.into_acted(work, delays),
     }
 }

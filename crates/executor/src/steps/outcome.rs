@@ -1,6 +1,7 @@
 //! From what stopped a step to what is reported.
 
-use crate::fault::{Answer, CallError, scrub};
+use super::refusal::judged;
+use crate::{fault::CallError, worker::RetryDelays};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -8,7 +9,10 @@ use slipway_domain::{
     ports::ClusterFault,
     work::{Assignment, StepOutcome},
 };
-use std::time::Duration;
+
+/// A credential that is refused this often in a row is taken for a bad one: not every member of a control plane need be
+/// of one mind at every moment.
+const REFUSALS: u32 = 3;
 
 /// What acting on a step came to.
 #[derive(Debug)]
@@ -58,7 +62,8 @@ impl Stop {
     }
 
     /// As reported.
-    pub(crate) fn into_acted(self, work: &Assignment) -> Acted {
+    pub(crate) fn into_acted(self, work: &Assignment, delays: RetryDelays) -> Acted {
+        let backoff = |attempts| backoff(attempts, delays);
         let retry = |error: String, after, free| StepOutcome::Retry { error, after, free };
         Acted::Outcome(match self {
             Self::NotYet(after) => StepOutcome::NotYet(after),
@@ -75,6 +80,11 @@ impl Stop {
             Self::Call(CallError::Fault(fault @ ClusterFault::TooManyRequests { after, .. })) => {
                 retry(fault.to_string(), after.max(SignedDuration::from_secs(1)), true)
             }
+            Self::Call(CallError::Fault(fault)) if needs_a_person(&fault, work.attempts) => {
+                StepOutcome::Parked {
+                    error: fault.to_string(),
+                }
+            }
             Self::Call(CallError::Fault(fault)) => retry(fault.to_string(), backoff(work.attempts), false),
             Self::Call(CallError::Answer(answer)) => {
                 let error = format!("cluster {}: {answer}", work.connection.name);
@@ -84,94 +94,55 @@ impl Stop {
     }
 }
 
-/// Whether an answer is a judgement on the object, in words for a person.
-pub(crate) fn judged(answer: &Answer, object: &Value) -> Option<String> {
-    let title = crate::object::title(object);
-    let conflicts: Vec<String> = answer
-        .field_conflicts()
-        .map(|cause| format!("{} is owned by {}", cause.field, manager(&cause.message)))
-        .collect();
-    if !conflicts.is_empty() {
-        return Some(format!(
-            "{title}: {}; it is not taken over unless the deployment says to force conflicts",
-            conflicts.join(", ")
-        ));
-    }
-    answer
-        .is_invalid()
-        .then(|| format!("{title} was refused: {}", scrub(&answer.message, object)))
-}
-
-/// `conflict with "kubectl-edit" using apps/v1` → `"kubectl-edit"`.
-fn manager(message: &str) -> &str {
-    let name = message.strip_prefix("conflict with ").unwrap_or(message);
-    match name.strip_prefix('"').and_then(|rest| rest.find('"')) {
-        Some(end) => &name[..end + 2],
-        None => name,
+/// Whether the fault lasts until somebody changes the connection details.
+fn needs_a_person(fault: &ClusterFault, attempts: u32) -> bool {
+    match fault {
+        ClusterFault::Misconfigured { .. } => true,
+        ClusterFault::Unauthorized { .. } => attempts + 1 >= REFUSALS,
+        _ => false,
     }
 }
 
-/// 1 s, 2 s, 4 s, … 60 s, each up to as much again later, so that not all come back at once.
-pub(crate) fn backoff(attempts: u32) -> SignedDuration {
+/// The first delay, twice that, four times, … the longest, each up to as much again later, so that not all come back at
+/// once.
+pub(crate) fn backoff(attempts: u32, delays: RetryDelays) -> SignedDuration {
     let mut waits = ExponentialBuilder::new()
-        .with_min_delay(Duration::from_secs(1))
-        .with_max_delay(Duration::from_mins(1))
+        .with_min_delay(delays.first)
+        .with_max_delay(delays.longest)
         .with_jitter()
         .without_max_times()
         .build();
-    let wait = waits
-        .nth(attempts.min(16) as usize)
-        .unwrap_or(Duration::from_mins(1));
+    let wait = waits.nth(attempts.min(16) as usize).unwrap_or(delays.longest);
     SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_mins(1))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::Cause;
-    use serde_json::json;
-
-    fn answer(code: u16, causes: Vec<Cause>) -> Answer {
-        Answer {
-            code,
-            reason: String::new(),
-            message: "spec.replicas: Invalid value: -1".to_owned(),
-            causes,
-        }
-    }
-
-    #[test]
-    fn a_conflict_names_object_field_and_manager() {
-        let cause = Cause {
-            reason: "FieldManagerConflict".to_owned(),
-            message: "conflict with \"kubectl-scale\" using apps/v1".to_owned(),
-            field: ".spec.replicas".to_owned(),
-        };
-        let object = json!({"kind": "Deployment", "metadata": {"name": "web"}});
-        let told = judged(&answer(409, vec![cause]), &object).unwrap();
-        assert!(
-            told.starts_with("Deployment web: .spec.replicas is owned by \"kubectl-scale\";"),
-            "{told}"
-        );
-    }
-
-    #[test]
-    fn a_refusal_is_told_in_the_servers_words_and_a_race_is_no_refusal() {
-        let object = json!({"kind": "Deployment", "metadata": {"name": "web"}});
-        let told = judged(&answer(422, Vec::new()), &object).unwrap();
-        assert_eq!(
-            told,
-            "Deployment web was refused: spec.replicas: Invalid value: -1"
-        );
-        assert_eq!(judged(&answer(409, Vec::new()), &object), None);
-    }
 
     #[test]
     fn waits_grow_and_stay_bounded() {
         for attempts in [0, 3, 10, u32::MAX] {
-            let wait = backoff(attempts).as_secs();
+            let wait = backoff(attempts, RetryDelays::default()).as_secs();
             assert!((1..=120).contains(&wait), "{attempts}: {wait}");
         }
-        assert!(backoff(5).as_secs() >= 32);
+        assert!(backoff(5, RetryDelays::default()).as_secs() >= 32);
+    }
+
+    #[test]
+    fn a_refused_credential_is_tried_again_before_it_is_taken_for_a_bad_one_and_a_busy_cluster_never_is() {
+        let cluster: slipway_domain::Name = "eu".parse().unwrap();
+        let refused = ClusterFault::Unauthorized {
+            cluster: cluster.clone(),
+        };
+        assert!(!needs_a_person(&refused, 0) && !needs_a_person(&refused, 1) && needs_a_person(&refused, 2));
+        let detail = String::new();
+        let unusable = ClusterFault::Misconfigured {
+            cluster: cluster.clone(),
+            detail: detail.clone(),
+        };
+        assert!(needs_a_person(&unusable, 0));
+        let away = ClusterFault::Unreachable { cluster, detail };
+        assert!(!needs_a_person(&away, u32::MAX - 1));
     }
 }

@@ -1,7 +1,10 @@
-//! Reads only: what is to be applied is what was approved, and the cluster can take all of it. Whatever stands in the
-//! way is told all at once, before anything has been touched.
+//! Reads only: what is to be applied is what was approved, and the cluster can take all of it, as far as it can be asked.
+//! Whatever stands in the way is told all at once, before anything has been touched.
 
-use super::{Context, Stop};
+use super::{
+    Context, Stop, apply,
+    standing::{Question, Standing, Verdict},
+};
 use crate::{
     api::{Cluster, Resource},
     concurrent::try_all,
@@ -10,6 +13,7 @@ use crate::{
 };
 use serde_json::Value;
 use slipway_domain::{
+    plan::target::Intent,
     ports::ClusterFault,
     registry::ClusterGrants,
     render::{HookPhase, Rendering},
@@ -33,9 +37,69 @@ pub(super) async fn act(context: &Context<'_>, work: &Assignment) -> Result<Valu
         };
         return Err(Stop::Failed(fault.to_string()));
     }
+    obstacles(context, work, &found).await?;
     // Written down before the first write, so that nothing is ever left behind that is not known.
     context.inventory(work.inventory.union(&work.rendering.object_refs()));
     Ok(Value::Null)
+}
+
+/// Asks about everything that is there already and would change. What is not there yet is asked when it is applied: it
+/// can be refused then, but neither fought over nor stuck.
+async fn obstacles(context: &Context<'_>, work: &Assignment, kinds: &Kinds) -> Result<(), Stop> {
+    let question = Question {
+        cluster: context.cluster,
+        namespace: work.namespace.as_str(),
+        service: work.service.as_str(),
+        environment: work.environment.as_str(),
+        intent: work.intent,
+        force: work.force_conflicts || work.intent == Intent::Heal,
+        rendering: &work.rendering,
+        inventory: &work.inventory,
+    };
+    let standing = Standing::read(&question, kinds).await?;
+    let there = work
+        .rendering
+        .objects
+        .iter()
+        .filter(|object| apply::is_asked(work, object) && standing.live(object).is_some())
+        .filter_map(|object| Some((object, kinds.of(object)?)));
+    let asked = there.map(|(object, resource)| {
+        let standing = &standing;
+        async move { Ok::<_, CallError>((object, standing.ask(resource, object).await?)) }
+    });
+    let mut problems = Vec::new();
+    for (object, verdict) in try_all(asked).await? {
+        let title = object::title(object);
+        match verdict {
+            Verdict::Settled | Verdict::Becomes(_) => {}
+            Verdict::Refused(why, _) => problems.push(why),
+            Verdict::Replaced(fields) => context.note(
+                "object.to_be_replaced",
+                format!(
+                    "{title} will be deleted and made anew: {} cannot be changed",
+                    fields.join(" and ")
+                ),
+                Value::Null,
+            ),
+            Verdict::Kept(versions) => context.note(
+                "object.kept",
+                format!(
+                    "{title} will be kept as it is: its objects are stored in version {}",
+                    versions.join(" and ")
+                ),
+                Value::Null,
+            ),
+            Verdict::Unasked(why) => context.note("object.unasked", why, Value::Null),
+        }
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Stop::Failed(format!(
+        "nothing was touched on cluster {}: {}",
+        work.connection.name,
+        problems.join("; ")
+    )))
 }
 
 /// What the cluster makes of a rendering's kinds.
@@ -50,6 +114,11 @@ impl Kinds {
     /// How an object's kind is served.
     pub(crate) fn of(&self, object: &Value) -> Option<&Resource> {
         self.served.get(&key(object))
+    }
+
+    /// How a kind is served.
+    pub(crate) fn of_kind(&self, api_version: &str, kind: &str) -> Option<&Resource> {
+        self.served.get(&(api_version.to_owned(), kind.to_owned()))
     }
 }
 

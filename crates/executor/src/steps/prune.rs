@@ -1,7 +1,7 @@
 //! Takes away what was applied before and is not wanted any more: the inventory minus the rendering, and Jobs of hooks
 //! that are gone. Only what still carries our labels and has the uid we know is deleted, by that uid.
 
-use super::{Context, Stop, hook};
+use super::{Context, Stop, hook, refusal};
 use crate::{
     api::{Cluster, Resource},
     concurrent::try_all,
@@ -11,15 +11,22 @@ use crate::{
 use serde_json::{Value, json};
 use slipway_domain::{
     component::bundle::{HOOK_ANNOTATION, HookPhase},
-    registry::{Inventory, InventoryItem},
+    registry::InventoryItem,
     render::{apply_rank, holds_others},
     work::Assignment,
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 use tokio::time::sleep;
 
 /// Looks for what was deleted to be gone before the work is given back.
 const LOOKS: usize = 10;
+/// Up to so many objects of a kind are read one by one instead of listed.
+const ONE_BY_ONE: usize = 3;
+/// So many of what is still there are named.
+const NAMED: usize = 10;
 
 /// What to do about something that is in the inventory and not in the rendering.
 pub(crate) enum Candidate {
@@ -43,12 +50,7 @@ pub(super) async fn act(context: &Context<'_>, work: &Assignment) -> Result<Valu
     for why in skipped {
         context.note("object.kept", why, Value::Null);
     }
-    let left = work
-        .inventory
-        .0
-        .iter()
-        .filter(|i| wanted.iter().any(|w| w.identity() == i.object.identity()));
-    let inventory = Inventory(left.cloned().collect());
+    let inventory = work.inventory.only(&wanted);
     if inventory != work.inventory {
         context.inventory(inventory);
     }
@@ -65,10 +67,7 @@ async fn find(
         work.service.as_str(),
         work.environment.as_str(),
     );
-    let candidates = items
-        .iter()
-        .map(|item| candidate(context.cluster, namespace, service, environment, item));
-    let candidates = try_all(candidates).await?;
+    let candidates = candidates(context.cluster, namespace, service, environment, &items).await?;
     let (mut doomed, mut skipped) = (Vec::new(), Vec::new());
     for candidate in candidates {
         match candidate {
@@ -80,41 +79,94 @@ async fn find(
     Ok((doomed, skipped))
 }
 
-/// Looks at one item of the inventory that is not wanted any more.
-pub(crate) async fn candidate(
+/// Looks at items of the inventory that are not wanted any more; one candidate an item, in their order.
+pub(crate) async fn candidates(
     cluster: &Cluster,
     namespace: &str,
     service: &str,
     environment: &str,
+    items: &[InventoryItem],
+) -> Result<Vec<Candidate>, CallError> {
+    let kinds: BTreeMap<(&str, &str), usize> = items.iter().fold(BTreeMap::new(), |mut kinds, item| {
+        *kinds
+            .entry((item.object.api_version.as_str(), item.object.kind.as_str()))
+            .or_default() += 1;
+        kinds
+    });
+    let mut resources: BTreeMap<(&str, &str), Resource> = BTreeMap::new();
+    let mut live: HashMap<(&str, &str, String), Value> = HashMap::new();
+    let selector = object::selector(service, environment);
+    for (key, count) in kinds {
+        let Some(resource) = served(cluster, key.0, key.1).await? else {
+            continue;
+        };
+        if count > ONE_BY_ONE {
+            for object in cluster.list(&resource, namespace, &selector).await? {
+                let name = object::name(&object).to_owned();
+                live.insert((key.0, key.1, name), object);
+            }
+        }
+        resources.insert(key, resource);
+    }
+    let looks = items.iter().map(|item| {
+        let object = &item.object;
+        let key = (object.api_version.as_str(), object.kind.as_str());
+        let resource = resources.get(&key);
+        let known = live.remove(&(key.0, key.1, object.name.clone()));
+        async move {
+            let Some(resource) = resource else {
+                // Its kind is gone, and with it all objects of that kind.
+                return Ok::<_, CallError>(Candidate::Gone);
+            };
+            let live = match known {
+                Some(live) => Some(live),
+                None => cluster.get(resource, namespace, &object.name).await?,
+            };
+            Ok(live.map_or(Candidate::Gone, |live| {
+                judge(resource.clone(), live, item, service, environment)
+            }))
+        }
+    });
+    try_all(looks).await
+}
+
+/// How a kind is served, in that version or in any other: it is the same object in each.
+async fn served(cluster: &Cluster, api_version: &str, kind: &str) -> Result<Option<Resource>, CallError> {
+    if let Some(resource) = cluster.resource(api_version, kind).await? {
+        return Ok(Some(resource));
+    }
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    cluster.resource_of(group, kind).await
+}
+
+/// What to do about one that is there. Pure.
+fn judge(
+    resource: Resource,
+    live: Value,
     item: &InventoryItem,
-) -> Result<Candidate, CallError> {
+    service: &str,
+    environment: &str,
+) -> Candidate {
     let object = &item.object;
-    let Some(resource) = cluster.resource(&object.api_version, &object.kind).await? else {
-        // Its kind is gone, and with it all objects of that kind.
-        return Ok(Candidate::Gone);
-    };
-    let Some(live) = cluster.get(&resource, namespace, &object.name).await? else {
-        return Ok(Candidate::Gone);
-    };
     let title = object::title(&live);
     if holds_others(&object.api_version, &object.kind) {
-        return Ok(Candidate::Keep(format!(
+        return Candidate::Keep(format!(
             "{title} was kept: what it holds would be lost with it; delete it yourself once nobody needs it"
-        )));
+        ));
     }
     if !object::is_ours(&live, service, environment) {
-        return Ok(Candidate::Keep(format!(
+        return Candidate::Keep(format!(
             "{title} was kept: it no longer carries the labels of this service"
-        )));
+        ));
     }
     if let (Some(known), Some(there)) = (&item.uid, object::uid(&live))
         && known != there
     {
-        return Ok(Candidate::Keep(format!(
+        return Candidate::Keep(format!(
             "{title} was kept: somebody deleted ours and created it anew"
-        )));
+        ));
     }
-    Ok(Candidate::Delete(resource, live))
+    Candidate::Delete(resource, live)
 }
 
 /// Jobs of hooks that the rendering does not name any more.
@@ -142,7 +194,14 @@ async fn old_hooks(context: &Context<'_>, work: &Assignment) -> Result<Vec<(Reso
 async fn delete(context: &Context<'_>, work: &Assignment, doomed: &[(Resource, Value)]) -> Result<(), Stop> {
     let namespace = work.namespace.as_str();
     let mut order: Vec<&(Resource, Value)> = doomed.iter().collect();
-    order.sort_by_key(|(resource, _)| std::cmp::Reverse(apply_rank(&resource.api_version, &resource.kind)));
+    order.sort_by_key(|(resource, _)| {
+        let rank = apply_rank(&resource.api_version, &resource.kind);
+        (
+            std::cmp::Reverse(rank),
+            resource.api_version.clone(),
+            resource.kind.clone(),
+        )
+    });
     for rank in order
         .chunk_by(|(a, _), (b, _)| apply_rank(&a.api_version, &a.kind) == apply_rank(&b.api_version, &b.kind))
     {
@@ -159,32 +218,58 @@ async fn delete(context: &Context<'_>, work: &Assignment, doomed: &[(Resource, V
             context.note("object.pruned", format!("deleted {}", object::title(live)), data);
         }
     }
-    let mut left = order;
+    let mut left: Vec<_> = order.into_iter().map(|entry| (entry, Value::Null)).collect();
     for _ in 0..LOOKS {
-        left = still_there(context, namespace, left).await?;
+        left = still_there(context, work, left).await?;
         if left.is_empty() {
             return Ok(());
         }
         sleep(Duration::from_millis(100)).await;
     }
-    let names: Vec<String> = left.iter().map(|(_, live)| object::title(live)).collect();
-    Err(context.until_gone(work, &names.join(", ")).await)
+    let names: Vec<String> = left
+        .iter()
+        .take(NAMED)
+        .map(|((_, live), now)| format!("{}{}", object::title(live), refusal::held(now)))
+        .collect();
+    let more = left.len().saturating_sub(NAMED);
+    let names = if more > 0 {
+        format!("{} and {more} more", names.join(", "))
+    } else {
+        names.join(", ")
+    };
+    Err(context.until_gone(work, &names).await)
 }
 
+/// What of it is still there, and how it is now.
 async fn still_there<'d>(
     context: &Context<'_>,
-    namespace: &str,
-    doomed: Vec<&'d (Resource, Value)>,
-) -> Result<Vec<&'d (Resource, Value)>, CallError> {
-    let looks = doomed
-        .iter()
-        .map(|(resource, live)| context.cluster.get(resource, namespace, object::name(live)));
-    let now = try_all(looks).await?;
-    let there =
-        |live: &Value, now: Option<Value>| now.is_some_and(|now| object::uid(&now) == object::uid(live));
-    Ok(doomed
-        .into_iter()
-        .zip(now)
-        .filter_map(|(entry, now)| there(&entry.1, now).then_some(entry))
-        .collect())
+    work: &Assignment,
+    doomed: Vec<(&'d (Resource, Value), Value)>,
+) -> Result<Vec<(&'d (Resource, Value), Value)>, CallError> {
+    let namespace = work.namespace.as_str();
+    let selector = object::selector(work.service.as_str(), work.environment.as_str());
+    let mut left = Vec::new();
+    for of_kind in doomed.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
+        let resource = &of_kind[0].0.0;
+        let now: HashMap<String, Value> = if of_kind.len() > ONE_BY_ONE {
+            let all = context
+                .cluster
+                .list_metadata(resource, namespace, &selector)
+                .await?;
+            all.into_iter()
+                .map(|o| (object::name(&o).to_owned(), o))
+                .collect()
+        } else {
+            let looks = of_kind
+                .iter()
+                .map(|((_, live), _)| context.cluster.get(resource, namespace, object::name(live)));
+            let all = try_all(looks).await?.into_iter().flatten();
+            all.map(|o| (object::name(&o).to_owned(), o)).collect()
+        };
+        left.extend(of_kind.iter().filter_map(|(entry, _)| {
+            let now = now.get(object::name(&entry.1))?;
+            (object::uid(now) == object::uid(&entry.1)).then(|| (*entry, now.clone()))
+        }));
+    }
+    Ok(left)
 }

@@ -10,10 +10,13 @@ mod target;
 use crate::{api::Clients, lease::LeaseClock, steps::Memory, watch::Watches};
 use heartbeat::Held;
 use jiff::SignedDuration;
+#[cfg(debug_assertions)]
+use slipway_domain::plan::target::StepKey;
 use slipway_domain::{
     ports::{ClaimRequest, WorkQueue},
     work::Assignment,
 };
+use slipway_telemetry::catalogue as names;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     task::JoinSet,
@@ -21,8 +24,43 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// How long to wait before something is tried again that did not work: twice as long with every attempt, and up to as
+/// much again so that not all come back at once.
+#[derive(Debug, Clone, Copy)]
+pub struct RetryDelays {
+    /// Before the second attempt.
+    pub first: Duration,
+    /// Before any attempt, at most.
+    pub longest: Duration,
+}
+
+impl Default for RetryDelays {
+    /// 1 s, 2 s, … 60 s: eight attempts take some four minutes.
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(1),
+            longest: Duration::from_mins(1),
+        }
+    }
+}
+
+/// Called before a step is acted on and after it, within what is taken for the step: what panics there panics in the
+/// step. For tests; release builds have no such thing.
+#[cfg(debug_assertions)]
+pub type Seam = Arc<dyn Fn(&Assignment, &StepKey, Moment) + Send + Sync>;
+
+/// When a [`Seam`] is called.
+#[cfg(debug_assertions)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Before the step's first effect.
+    Before,
+    /// After its last.
+    After,
+}
+
 /// How a worker works.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// Who it is: unique to the process.
     pub holder: String,
@@ -36,6 +74,11 @@ pub struct Settings {
     pub poll: SignedDuration,
     /// Only clusters that carry all of these labels; empty for every cluster.
     pub cluster_labels: BTreeMap<String, String>,
+    /// How long to wait before something is tried again.
+    pub retry: RetryDelays,
+    /// Called before and after every step.
+    #[cfg(debug_assertions)]
+    pub seam: Option<Seam>,
 }
 
 impl Settings {
@@ -49,6 +92,9 @@ impl Settings {
             heartbeat_every: Duration::from_secs(3),
             poll: SignedDuration::from_secs(1),
             cluster_labels: BTreeMap::new(),
+            retry: RetryDelays::default(),
+            #[cfg(debug_assertions)]
+            seam: None,
         }
     }
 }
@@ -169,6 +215,7 @@ fn begin<Q: WorkQueue>(
     shutdown: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) {
+    count(&work);
     let lease = Arc::new(LeaseClock::new(asked_at, work.lease.duration));
     shared.held.add(work.lease.clone(), Arc::clone(&lease));
     let (shared, shutdown) = (Arc::clone(shared), shutdown.clone());
@@ -183,9 +230,17 @@ fn begin<Q: WorkQueue>(
     });
 }
 
+/// Counts a claim; what may be counted of it later begins at 0.
+fn count(work: &Assignment) {
+    let cluster = work.connection.name.to_string();
+    metrics::counter!(names::LEASE_LOSSES, "cluster" => cluster.clone()).increment(0);
+    metrics::counter!(names::STALE_REPORTS, "cluster" => cluster.clone()).increment(0);
+    metrics::counter!(names::CLAIMED, "cluster" => cluster).increment(1);
+}
+
 fn in_flight(tasks: usize) {
     #[expect(clippy::cast_precision_loss, reason = "a count for a gauge")]
-    metrics::gauge!("slipway_executor_in_flight").set(tasks as f64);
+    metrics::gauge!(names::IN_FLIGHT).set(tasks as f64);
 }
 
 fn noticed(ended: Result<(), tokio::task::JoinError>) {

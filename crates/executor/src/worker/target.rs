@@ -3,6 +3,7 @@
 use super::Shared;
 use crate::{
     api::Cluster,
+    fault::CallError,
     lease::LeaseClock,
     steps::{self, Acted, Context, Said, Stop},
 };
@@ -13,9 +14,13 @@ use slipway_domain::{
     ports::{ClusterFault, WorkQueue},
     work::{Ack, Assignment, Report, StepOutcome},
 };
+use slipway_telemetry::{catalogue as names, trace};
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::time::{Instant, sleep};
@@ -36,17 +41,19 @@ pub(super) async fn work<Q: WorkQueue>(
         target = %work.target,
         cluster = %work.connection.name,
         fence = work.lease.fence,
-        traceparent = work.traceparent.as_deref(),
     );
-    Run {
+    trace::continue_from(&span, work.traceparent.as_deref());
+    let run = Run {
         shared,
         lease,
         claimed_at,
         guarded: AtomicBool::new(false),
+        news: AtomicBool::new(false),
+    };
+    run.all(work, shutdown).instrument(span.clone()).await;
+    if !run.news.into_inner() {
+        trace::idle(&span);
     }
-    .all(work, shutdown)
-    .instrument(span)
-    .await;
 }
 
 struct Run<'a, Q> {
@@ -54,6 +61,8 @@ struct Run<'a, Q> {
     lease: &'a LeaseClock,
     claimed_at: Instant,
     guarded: AtomicBool,
+    /// Whether anything came of this claim, but looking once more at what was waited for.
+    news: AtomicBool,
 }
 
 impl<Q: WorkQueue> Run<'_, Q> {
@@ -83,7 +92,7 @@ impl<Q: WorkQueue> Run<'_, Q> {
                 Acted::Outcome(outcome) => outcome,
                 Acted::Over { lease_lost } => {
                     if lease_lost {
-                        Self::lost(step);
+                        Self::lost(&work, step);
                     }
                     return;
                 }
@@ -101,7 +110,7 @@ impl<Q: WorkQueue> Run<'_, Q> {
                     }
                     self.remember(&mut work, step);
                 }
-                Some(Ack::Lost) => return Self::lost(step),
+                Some(Ack::Lost) => return Self::lost(&work, step),
                 _ if waits => return self.shared.watches.given_back(work.deployment_target, look_began),
                 _ => return,
             }
@@ -111,6 +120,7 @@ impl<Q: WorkQueue> Run<'_, Q> {
     /// Acts on one step; a panic in it is a fault like any other.
     async fn act(&self, cluster: &Arc<Cluster>, work: &Assignment, step: Step) -> (Acted, Said) {
         let started = Instant::now();
+        let span = tracing::info_span!("executor.step", step = %StepKey::from(step));
         let begin = || {
             async move {
                 match self.report(work, step, StepOutcome::Begun, Said::default()).await {
@@ -131,22 +141,55 @@ impl<Q: WorkQueue> Run<'_, Q> {
             work,
             step,
         );
-        let acted = AssertUnwindSafe(steps::act(&context, work, step))
-            .catch_unwind()
-            .await;
+        let acted = AssertUnwindSafe(async {
+            #[cfg(debug_assertions)]
+            self.seam(work, step, super::Moment::Before);
+            let acted = steps::act(&context, work, step, self.shared.settings.retry).await;
+            #[cfg(debug_assertions)]
+            self.seam(work, step, super::Moment::After);
+            acted
+        })
+        .catch_unwind()
+        .instrument(span.clone())
+        .await;
         let acted = acted.unwrap_or_else(|_| {
             tracing::error!(step = %StepKey::from(step), "a step panicked");
-            Stop::Retry(format!("an internal fault in step {}", StepKey::from(step))).into_acted(work)
+            Stop::Retry(format!("an internal fault in step {}", StepKey::from(step)))
+                .into_acted(work, self.shared.settings.retry)
         });
-        let seconds = metrics::histogram!("slipway_executor_step_seconds", "step" => kind_of(step));
+        let seconds = metrics::histogram!(names::STEP_SECONDS, "step" => kind_of(step));
         seconds.record(started.elapsed().as_secs_f64());
-        (acted, context.into_said())
+        if step == Step::AwaitHealth && matches!(acted, Acted::Outcome(StepOutcome::Done(_))) {
+            // Begun when everything was applied; never begun when all was healthy at the first look.
+            let waited = match work.progress.begun_at(step) {
+                Some(since) => context.now().duration_since(since).as_secs_f64(),
+                None => started.elapsed().as_secs_f64(),
+            };
+            let cluster = work.connection.name.to_string();
+            metrics::histogram!(names::HEALTH_SECONDS, "cluster" => cluster).record(waited.max(0.0));
+        }
+        let said = context.into_said();
+        let waits_on = matches!(acted, Acted::Outcome(StepOutcome::NotYet(_)))
+            && work.progress.begun_at(step).is_some()
+            && said.notes.is_empty();
+        if waits_on {
+            trace::idle(&span);
+        } else {
+            self.news.store(true, Ordering::Relaxed);
+        }
+        (acted, said)
     }
 
     /// Reports, again and again while the queue is away and the lease holds.
     async fn report(&self, work: &Assignment, step: Step, outcome: StepOutcome, said: Said) -> Option<Ack> {
-        if let StepOutcome::Retry { error, .. } = &outcome {
-            tracing::info!(%error, step = %StepKey::from(step), "to be tried again");
+        match &outcome {
+            StepOutcome::Retry { error, .. } => {
+                tracing::info!(%error, step = %StepKey::from(step), "to be tried again");
+            }
+            StepOutcome::Parked { error } => {
+                tracing::warn!(%error, step = %StepKey::from(step), "parked until a person has done something about it");
+            }
+            _ => {}
         }
         let report = Report {
             step: step.into(),
@@ -169,7 +212,7 @@ impl<Q: WorkQueue> Run<'_, Q> {
                     wait = (wait * 2).min(Duration::from_secs(1));
                 }
                 Err(_) => {
-                    Self::lost(step);
+                    Self::lost(work, step);
                     return None;
                 }
             }
@@ -179,7 +222,8 @@ impl<Q: WorkQueue> Run<'_, Q> {
     /// The details cannot be made into a client: nothing was sent.
     async fn unusable(&self, work: &Assignment, fault: &ClusterFault) {
         let step = target::next(work.intent, &work.rendering, &work.progress).unwrap_or(Step::Preflight);
-        if let Acted::Outcome(outcome) = Stop::Retry(fault.to_string()).into_acted(work) {
+        let cannot = Stop::Call(CallError::Fault(fault.clone()));
+        if let Acted::Outcome(outcome) = cannot.into_acted(work, self.shared.settings.retry) {
             self.report(work, step, outcome, Said::default()).await;
         }
     }
@@ -199,8 +243,16 @@ impl<Q: WorkQueue> Run<'_, Q> {
         work.attempts = 0;
     }
 
-    fn lost(step: Step) {
-        metrics::counter!("slipway_executor_lease_losses_total").increment(1);
+    #[cfg(debug_assertions)]
+    fn seam(&self, work: &Assignment, step: Step, moment: super::Moment) {
+        if let Some(seam) = &self.shared.settings.seam {
+            seam(work, &StepKey::from(step), moment);
+        }
+    }
+
+    fn lost(work: &Assignment, step: Step) {
+        let cluster = work.connection.name.to_string();
+        metrics::counter!(names::LEASE_LOSSES, "cluster" => cluster).increment(1);
         tracing::warn!(step = %StepKey::from(step), "the lease is lost; stopped acting");
     }
 }

@@ -229,7 +229,9 @@ async fn what_is_being_deleted_is_waited_for_and_then_made_anew() {
     let reason = queue.with(target, |e| {
         e.reports.iter().find_map(|r| r.readiness.clone()?.reason)
     });
-    assert_eq!(reason.as_deref(), Some("ConfigMap settings is being deleted"));
+    let said = "ConfigMap settings (held by its finalizer slipway.test/hold, which whoever set it has to take away) is \
+                being deleted";
+    assert_eq!(reason.as_deref(), Some(said));
     world
         .merge(&path, &json!({"metadata": {"finalizers": null}}))
         .await;

@@ -1,10 +1,8 @@
 //! Answers that are lost after the API server acted: what was done is found, hooks run once, and work that gets no
 //! watches goes on by looking.
 
-use crate::{
-    proxy::{Fate, Proxy, Rule},
-    world::{World, config, web},
-};
+use crate::world::{World, config, web};
+use slipway_testkit::live::{Answer, Fate, KubeProxy};
 
 const HOOK: &str = "---
 apiVersion: batch/v1
@@ -13,18 +11,19 @@ metadata: {name: migrate, annotations: {slipway.dev/hook: before}}
 spec: {template: {spec: {restartPolicy: Never, containers: [{name: m, image: 'registry/migrate:1.0'}]}}}
 ";
 
-/// The first answer to every write.
-fn first_of(method: &str, n: usize, fate: Fate) -> Fate {
-    if method != "GET" && n == 1 {
-        fate
-    } else {
-        Fate::Arrives
-    }
-}
-
-async fn everything_is_done_once(context: &str, rule: Rule) {
+/// The first answer to every write is another; and there are no watches.
+async fn everything_is_done_once(context: &str, fate: Fate) {
     let mut world = World::new(context).await;
-    let proxy = Proxy::start(world.client(), rule).await;
+    let proxy = KubeProxy::start(
+        &world.direct.server,
+        world.direct.certificate_authority.as_deref(),
+    );
+    proxy.rule(|asked| {
+        asked
+            .is_watch()
+            .then(|| Fate::Answer(Answer::status(503, "no watches here")))
+    });
+    proxy.rule(move |asked| (asked.method != "GET" && asked.n == 1).then(|| fate.clone()));
     world.connection.server.clone_from(&proxy.url);
     world.connection.certificate_authority = None;
     let bundle = format!(
@@ -53,10 +52,10 @@ async fn everything_is_done_once(context: &str, rule: Rule) {
 
 #[tokio::test]
 async fn connections_that_break_after_every_first_write_do_nothing_twice() {
-    everything_is_done_once("staging", |method, _, n| first_of(method, n, Fate::Lost)).await;
+    everything_is_done_once("staging", Fate::PassThenBreak).await;
 }
 
 #[tokio::test]
 async fn internal_errors_after_every_first_write_do_nothing_twice() {
-    everything_is_done_once("eu", |method, _, n| first_of(method, n, Fate::Replaced)).await;
+    everything_is_done_once("eu", Fate::PassThenAnswer(Answer::status(500, "something broke"))).await;
 }

@@ -3,19 +3,22 @@
 use crate::world::{World, config, web};
 use serde_json::json;
 use slipway_domain::{
+    plan::target::Intent,
     ports::{ClusterFault, ClusterProbe as _, ObjectPreview, PreviewRequest, TargetPreview},
     render::Change,
 };
 use slipway_executor::{Clients, Probe};
 use std::sync::Arc;
 
-async fn ask(world: &World, yaml: &str) -> Result<TargetPreview, ClusterFault> {
+pub(crate) async fn ask(world: &World, yaml: &str) -> Result<TargetPreview, ClusterFault> {
     let request = PreviewRequest {
         connection: world.connection.clone(),
         grants: world.grants.clone(),
         namespace: world.namespace.clone(),
         service: world.service.clone(),
         environment: "staging".parse().unwrap(),
+        intent: Intent::Apply,
+        force_conflicts: false,
         rendering: Arc::new(world.render(yaml)),
         inventory: world.inventory.clone(),
     };

@@ -24,8 +24,29 @@ static FENCES: AtomicI64 = AtomicI64::new(0);
 #[derive(Clone, Default)]
 pub(crate) struct Recorder(pub(crate) Arc<Inner>);
 
+/// What becomes of a report.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    /// It is recorded and answered.
+    Taken,
+    /// It is recorded, and the worker hears that its lease is somebody else's.
+    TakenAndLost,
+    /// Nothing is recorded, and the worker hears that its lease is somebody else's.
+    Dropped,
+    /// All is recorded but that the step is done; the lease is given back.
+    Undone,
+    /// Nothing is recorded, and nothing is ever answered.
+    Unanswered,
+}
+
+type Tamper = Arc<dyn Fn(&Report) -> Fate + Send + Sync>;
+
 #[derive(Default)]
 pub(crate) struct Inner {
+    /// Decides what becomes of reports.
+    tamper: Mutex<Option<Tamper>>,
+    /// A report was not answered.
+    pub(crate) unanswered: Notify,
     entries: Mutex<Vec<Entry>>,
     changed: Notify,
     /// Heartbeats fail.
@@ -46,10 +67,15 @@ pub(crate) struct Entry {
 pub(crate) enum State {
     Ready(Timestamp),
     Leased(Timestamp),
+    Parked,
     Over(StepOutcome),
 }
 
 impl Recorder {
+    pub(crate) fn tamper(&self, with: impl Fn(&Report) -> Fate + Send + Sync + 'static) {
+        *self.0.tamper.lock().unwrap() = Some(Arc::new(with));
+    }
+
     pub(crate) fn add(&self, work: Assignment) {
         let entry = Entry {
             work,
@@ -100,7 +126,7 @@ impl WorkQueue for Recorder {
         for entry in self.0.entries.lock().unwrap().iter_mut() {
             let due = match entry.state {
                 State::Ready(at) | State::Leased(at) => at <= now,
-                State::Over(_) => false,
+                State::Parked | State::Over(_) => false,
             };
             if due && claimed.len() < request.max as usize {
                 let fence = FENCES.fetch_add(1, SeqCst) + 1;
@@ -141,12 +167,26 @@ impl WorkQueue for Recorder {
     }
 
     async fn report(&self, work: &Assignment, report: Report) -> Result<Ack, QueueUnavailable> {
+        let tamper = self.0.tamper.lock().unwrap().clone();
+        let fate = tamper.map_or(Fate::Taken, |tamper| tamper(&report));
+        if fate == Fate::Unanswered {
+            // As when a worker is gone: its lease ends, and somebody else may claim.
+            self.with(work.deployment_target, |entry| {
+                entry.state = State::Ready(process_now());
+            });
+            self.0.unanswered.notify_one();
+            return std::future::pending().await;
+        }
         let now = process_now();
         let mut entries = self.0.entries.lock().unwrap();
         let entry = entries
             .iter_mut()
             .find(|e| e.work.lease.work == work.lease.work)
             .expect("work was claimed");
+        if fate == Fate::Dropped {
+            entry.state = State::Ready(now);
+            return Ok(Ack::Lost);
+        }
         if entry.work.lease.fence != work.lease.fence || !matches!(entry.state, State::Leased(_)) {
             entry.stale += 1;
             return Ok(Ack::Lost);
@@ -161,12 +201,21 @@ impl WorkQueue for Recorder {
         };
         let record = entry.work.progress.0.entry(report.step.clone()).or_insert(record);
         let ack = match &report.outcome {
+            _ if fate == Fate::Undone => {
+                entry.state = State::Ready(now);
+                Ack::Released
+            }
             StepOutcome::Begun => Ack::Continue,
             StepOutcome::Done(output) => {
                 record.done_at = Some(now);
                 record.output = output.clone();
                 entry.work.attempts = 0;
-                Ack::Continue
+                if fate == Fate::TakenAndLost {
+                    entry.state = State::Ready(now);
+                    Ack::Lost
+                } else {
+                    Ack::Continue
+                }
             }
             StepOutcome::NotYet(after) => {
                 entry.state = State::Ready(now + *after);
@@ -175,6 +224,10 @@ impl WorkQueue for Recorder {
             StepOutcome::Retry { after, free, .. } => {
                 entry.work.attempts += u32::from(!free);
                 entry.state = State::Ready(now + *after);
+                Ack::Released
+            }
+            StepOutcome::Parked { .. } => {
+                entry.state = State::Parked;
                 Ack::Released
             }
             over => {

@@ -27,6 +27,8 @@ pub(crate) struct World {
     pub(crate) grants: ClusterGrants,
     pub(crate) deadline: SignedDuration,
     kube: kube::Client,
+    /// How to reach the cluster itself, whatever the connection says.
+    pub(crate) direct: Connection,
 }
 
 /// The kubeconfig, or why there is none.
@@ -71,6 +73,7 @@ impl World {
             .unwrap();
         Self {
             connection: connection(context),
+            direct: connection(context),
             namespace: unique("exec"),
             service: "shop".parse().unwrap(),
             target: TargetId::new(),
@@ -133,6 +136,7 @@ impl World {
             progress: Progress::default(),
             progress_deadline: self.deadline,
             force_conflicts: false,
+            heals: Vec::new(),
             attempts: 0,
             now: process_now(),
             traceparent: None,
@@ -232,7 +236,7 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    fn of(entry: &mut Entry) -> Self {
+    pub(crate) fn of(entry: &mut Entry) -> Self {
         let State::Over(outcome) = entry.state.clone() else {
             panic!("not over")
         };
@@ -298,6 +302,12 @@ impl Running {
         let executor = Executor::new(queue.clone(), Clients::new(clients), settings);
         let task = tokio::spawn(executor.run(shutdown.clone()));
         Self { shutdown, task }
+    }
+
+    /// Ends it at once, as a process that is killed.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
     }
 
     /// Tells it to stop, and waits for it.

@@ -19,7 +19,7 @@ mod watch;
 use crate::server;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use commands::{
-    approve, audit, cluster, component, deploy, environment, events, identity, release, role_binding,
+    approve, audit, cluster, component, deploy, drift, environment, events, identity, release, role_binding,
     service, status, target, team, token,
 };
 use exit::{Exit, Failure};
@@ -100,6 +100,9 @@ enum Command {
     /// Clusters: Kubernetes API endpoints
     #[command(subcommand)]
     Cluster(cluster::Command),
+    /// Server processes: which there are, and what they do
+    #[command(subcommand)]
+    Server(commands::server::Command),
     /// Targets: where a service lands in an environment
     #[command(subcommand)]
     Target(target::Command),
@@ -112,6 +115,8 @@ enum Command {
     /// Deployments: a release going to an environment
     #[command(subcommand)]
     Deploy(deploy::Command),
+    /// What runs and is not what was applied, and who changed it
+    Drift(drift::Drift),
     /// Approvals: see what waits for you, and decide
     Approve(approve::Approve),
     /// The tamper-evident record of every change
@@ -134,6 +139,8 @@ enum Command {
     Serve(server::ServeArgs),
     /// Bring a database to this version's schema
     Migrate(server::MigrateArgs),
+    /// Examine an installation: whether every invariant holds, in the database and on the clusters
+    Doctor(server::DoctorArgs),
     /// Get a token from a development issuer, and print it
     DevToken(server::DevTokenArgs),
 }
@@ -193,10 +200,12 @@ async fn dispatch(command: Command, global: &Global, out: Out) -> Result<(), Fai
         Command::Service(command) => command.run(&context()?).await,
         Command::Env(command) => command.run(&context()?).await,
         Command::Cluster(command) => command.run(&context()?).await,
+        Command::Server(command) => command.run(&context()?).await,
         Command::Target(command) => command.run(&context()?).await,
         Command::Component(command) => command.run(&context()?).await,
         Command::Release(command) => command.run(&context()?).await,
         Command::Deploy(command) => command.run(&context()?).await,
+        Command::Drift(drift) => drift.run(&context()?).await,
         Command::Approve(approve) => approve.run(&context()?).await,
         // A file is verified where nobody is signed in, and without trusting any server.
         Command::Audit(audit::Command::Verify(verify)) if verify.is_offline() => verify.offline(&out),
@@ -206,6 +215,31 @@ async fn dispatch(command: Command, global: &Global, out: Out) -> Result<(), Fai
         Command::Events(events) => events.run(&context()?).await,
         Command::Serve(args) => server::serve(args).await.map_err(failed),
         Command::Migrate(args) => server::migrate(args).await.map_err(failed),
+        Command::Doctor(args) => doctor(args, &out).await,
         Command::DevToken(args) => server::dev_token(args).await.map_err(failed),
     }
+}
+
+/// Says what an examination came to: what was found is as if refused, what could not be examined as if unavailable.
+async fn doctor(args: server::DoctorArgs, out: &Out) -> Result<(), Failure> {
+    let diagnosis = match server::doctor(args, out.json_wanted(), out.is_quiet()).await {
+        Ok(diagnosis) => diagnosis,
+        Err(server::NotExamined::Configuration(error)) => return Err(Failure::Usage(format!("{error:#}"))),
+        Err(server::NotExamined::Database(error)) => {
+            return Err(Failure::unavailable(format!(
+                "nothing could be examined: {error:#}"
+            )));
+        }
+    };
+    let safe: Vec<_> = diagnosis.text.split('\n').map(output::clean).collect();
+    out.print(&safe.join("\n"))?;
+    let exit = match diagnosis.verdict {
+        server::Verdict::Healthy => return Ok(()),
+        server::Verdict::Found => Exit::Refused,
+        server::Verdict::Incomplete => Exit::Unavailable,
+    };
+    Err(Failure::Outcome {
+        exit,
+        what: diagnosis.summary,
+    })
 }

@@ -15,6 +15,7 @@ use std::io::IsTerminal as _;
 pub(crate) enum Format {
     /// Tables for people
     #[default]
+    #[value(alias = "text")]
     Table,
     /// The API's own JSON
     Json,
@@ -66,6 +67,11 @@ impl Out {
     /// Whether machines read it.
     pub(crate) fn json_wanted(&self) -> bool {
         self.format == Format::Json
+    }
+
+    /// Whether notes and progress are not wanted.
+    pub(crate) const fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Prints text as it is.

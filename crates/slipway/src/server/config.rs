@@ -29,6 +29,11 @@ pub(super) struct Settings {
     pub(super) bootstrap: Bootstrap,
     #[serde(default)]
     pub(super) executor: ExecutorSettings,
+    /// Where `/metrics`, `/healthz` and `/readyz` are answered besides, for a process without the role `api`.
+    #[serde(default)]
+    pub(super) metrics_listen: Option<SocketAddr>,
+    #[serde(default)]
+    pub(super) telemetry: TelemetrySettings,
     #[serde(default)]
     pub(super) log: Log,
     /// Longest life of an API token, in hours.
@@ -129,6 +134,13 @@ pub(super) struct ExecutorSettings {
     pub(super) lease_seconds: u32,
     /// Only clusters that carry all of these labels.
     pub(super) cluster_labels: BTreeMap<String, String>,
+    /// How long to wait before a target is tried again that could not be worked on, in milliseconds; twice as long with
+    /// every attempt. Eight attempts are made.
+    pub(super) retry_first_ms: u64,
+    /// How long to wait at most.
+    pub(super) retry_longest_ms: u64,
+    /// Everything that was applied is compared with what is there this often, in minutes: whatever watches missed is found.
+    pub(super) drift_compare_minutes: u64,
 }
 
 impl Default for ExecutorSettings {
@@ -137,6 +149,32 @@ impl Default for ExecutorSettings {
             max_in_flight: 64,
             lease_seconds: 15,
             cluster_labels: BTreeMap::new(),
+            retry_first_ms: 1_000,
+            retry_longest_ms: 60_000,
+            drift_compare_minutes: 10,
+        }
+    }
+}
+
+/// Where traces go.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct TelemetrySettings {
+    /// Base URL of an OTLP/HTTP collector, as `http://collector:4318`; `OTEL_EXPORTER_OTLP_ENDPOINT` when absent. Without
+    /// either there are no traces.
+    pub(super) otlp_endpoint: Option<String>,
+    /// What this Slipway is called in traces; `OTEL_SERVICE_NAME` or `slipway` when absent.
+    pub(super) service_name: Option<String>,
+    /// The part of all traces that is kept, 0 to 1; a trace that a client began is kept as the client says.
+    pub(super) sample_ratio: f64,
+}
+
+impl Default for TelemetrySettings {
+    fn default() -> Self {
+        Self {
+            otlp_endpoint: None,
+            service_name: None,
+            sample_ratio: 1.0,
         }
     }
 }
@@ -209,8 +247,24 @@ pub(super) fn read(file: Option<&Path>) -> anyhow::Result<Settings> {
     if settings.executor.lease_seconds < 5 || settings.executor.lease_seconds > 300 {
         bail!("the configuration cannot be used: executor.lease_seconds: is between 5 and 300");
     }
+    let (first, longest) = (
+        settings.executor.retry_first_ms,
+        settings.executor.retry_longest_ms,
+    );
+    if !(1..=longest).contains(&first) || longest > 3_600_000 {
+        bail!(
+            "the configuration cannot be used: executor.retry_first_ms: is at least 1, and at most \
+             executor.retry_longest_ms, which is at most an hour"
+        );
+    }
+    if !(0.0..=1.0).contains(&settings.telemetry.sample_ratio) {
+        bail!("the configuration cannot be used: telemetry.sample_ratio: is between 0 and 1");
+    }
     if settings.executor.max_in_flight == 0 {
         bail!("the configuration cannot be used: executor.max_in_flight: is at least 1");
+    }
+    if !(1..=1440).contains(&settings.executor.drift_compare_minutes) {
+        bail!("the configuration cannot be used: executor.drift_compare_minutes: is between 1 and 1440");
     }
     Ok(settings)
 }

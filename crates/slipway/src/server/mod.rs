@@ -1,13 +1,15 @@
-//! Running a server: `slipway serve`, `slipway migrate` and, for development only, `slipway dev-token`.
+//! Running a server: `slipway serve`, `slipway migrate`, `slipway doctor` and, for development only, `slipway dev-token`.
 //!
 //! [`config`] reads files and environment, [`serve`] puts the roles together and drains them, [`issuer`] is the
 //! development issuer, [`telemetry`] the logs and metrics. Nothing here decides anything about releases.
 
 mod config;
+mod doctor;
 mod issuer;
 mod serve;
 mod telemetry;
 
+pub(crate) use doctor::{DoctorArgs, NotExamined, Verdict, doctor};
 pub(crate) use issuer::{DevTokenArgs, dev_token};
 pub(crate) use serve::serve;
 

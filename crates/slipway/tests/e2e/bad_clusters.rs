@@ -1,12 +1,6 @@
 //! Clusters that are away, refuse the credential, or show a certificate that has expired; and credentials, which go in
 //! and never come out.
 
-use crate::{
-    kubernetes::kubeconfig,
-    manifests::config,
-    person::{Reply, text},
-    world::{ALL, World},
-};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use kube::config::Kubeconfig;
 use rcgen::{CertificateParams, KeyPair};
@@ -15,6 +9,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 use serde_json::{Value, json};
+use slipway_testkit::live::{ALL, Reply, World, kubeconfig, manifests::config, text};
 use std::{io::Read as _, net::TcpListener, sync::Arc, thread};
 
 /// A port on which nobody listens.

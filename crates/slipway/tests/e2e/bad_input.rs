@@ -1,12 +1,12 @@
 //! Input that is wrong, what it gets, and that it changes nothing.
 
-use crate::{
-    manifests::{GOOD, config, deployment},
-    person::text,
-    world::World,
-};
 use reqwest::Method;
 use serde_json::json;
+use slipway_testkit::live::{
+    World,
+    manifests::{GOOD, config, deployment},
+    text,
+};
 use std::fmt::Write as _;
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Approvals: by whom, on what, how often, and when.
 
-use crate::{manifests::config, person::text, world::World};
 use serde_json::{Value, json};
+use slipway_testkit::live::{World, manifests::config, text};
 
 #[tokio::test]
 async fn a_decision_is_taken_from_the_right_people_on_the_right_digest_once() {

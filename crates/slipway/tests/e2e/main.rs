@@ -5,19 +5,20 @@
 //! the contexts `staging`, `eu` and `us`, where the sandbox's nodes run pods as their images ask. `tests/run executor` sets
 //! both.
 //!
-//! To extend: [`world`] is where a test begins; [`database`], [`server`], [`person`] and [`kubernetes`] are its parts.
+//! To extend: `slipway_testkit::live` is where a test begins, its `World` above all.
 
 mod bad_clusters;
 mod bad_input;
-mod database;
 mod decisions;
-mod kubernetes;
-mod manifests;
+mod difficult_places;
+mod difficult_releases;
+mod doctor;
+mod drift;
+mod observability;
 mod online_boutique;
-mod person;
 mod preconditions;
-mod server;
+mod several_servers;
 mod split_roles;
 mod steering;
+mod traces;
 mod trouble;
-mod world;

@@ -1,13 +1,9 @@
 //! A real application's published manifests: in as one component, out to a cluster, changed, and brought back.
 
-use crate::{
-    kubernetes::{Namespace, content, is_available},
-    person::text,
-    world::{ALL, World},
-};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use slipway_domain::clock::process_now;
+use slipway_testkit::live::{ALL, Namespace, World, content, is_available, text};
 use std::collections::BTreeMap;
 
 /// An object's kind and name.

@@ -1,9 +1,9 @@
 //! States that do not allow what is asked, changes that cross, and requests that come again.
 
-use crate::{manifests::config, person::text, world::World};
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
+use slipway_testkit::live::{World, manifests::config, text};
 
 #[tokio::test]
 async fn a_release_is_changed_as_a_draft_only_and_deployed_as_sealed_only() {

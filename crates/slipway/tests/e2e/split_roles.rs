@@ -1,16 +1,14 @@
 //! Servers in any split of their roles, that come and go while a deployment is under way.
 
-use crate::{
-    kubernetes::Namespace,
-    manifests::{GOOD, config, deployment, hook},
-    person::text,
-    server::{LEASE_SECONDS, Server, within},
-    world::{ALL, World},
-};
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::Signal;
 use serde_json::Value;
 use slipway_domain::clock::process_now;
+use slipway_testkit::live::{
+    ALL, LEASE_SECONDS, Namespace, Server, ServerOptions, World,
+    manifests::{GOOD, config, deployment, hook},
+    text, within,
+};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Many objects, and a hook that takes a while before the workloads.
@@ -69,7 +67,13 @@ async fn one_process_for_each_role_carries_a_deployment() {
     assert_eq!(waiting["state"], "queued", "{waiting:#}");
     assert_eq!(waiting["blockers"][0]["kind"], "executor", "{waiting:#}");
     assert!(!namespace.exists().await, "nobody could have done this");
-    let executor = Server::start(&world.dir, "executor", &world.database.url, "executor").await;
+    let executor = Server::start(
+        &world.dir,
+        "executor",
+        &world.database,
+        &ServerOptions::roles("executor"),
+    )
+    .await;
     world.servers.push(executor);
     world.ends(&id, "succeeded").await;
     check_all_applied_once(&world, &namespace, &id, 3).await;
@@ -88,7 +92,7 @@ async fn a_server_that_is_told_to_stop_hands_over_what_it_was_doing() {
     let id = world.deploy("1.0.0", "staging").await;
     let hooking = |d: &Value| text(&d["targets"][0]["step"]).starts_with("hook:");
     world.until(&id, "running its hook", hooking).await;
-    let second = Server::start(&world.dir, "second", &world.database.url, ALL).await;
+    let second = Server::start(&world.dir, "second", &world.database, &ServerOptions::roles(ALL)).await;
     let first = std::mem::replace(&mut world.servers[0], second);
     world.vera = world.vera.at(&world.servers[0].api);
     world.iris = world.iris.at(&world.servers[0].api);
@@ -114,7 +118,13 @@ async fn what_a_killed_executor_was_doing_is_finished_by_another_when_its_lease_
     let mut world = World::start_as("killed", &["api,scheduler"]).await;
     let namespace = world.namespace("staging").await;
     world.sealed("1.0.0", &bundle(OBJECTS, GOOD)).await;
-    let mut first = Server::start(&world.dir, "first", &world.database.url, "executor").await;
+    let mut first = Server::start(
+        &world.dir,
+        "first",
+        &world.database,
+        &ServerOptions::roles("executor"),
+    )
+    .await;
     let id = world.deploy("1.0.0", "staging").await;
     // It is held still while it looks as if it had the lease, so that what is seen is so when it dies.
     let leased = "SELECT count(*) FROM work WHERE state = 'leased'";
@@ -135,7 +145,13 @@ async fn what_a_killed_executor_was_doing_is_finished_by_another_when_its_lease_
     let died = process_now();
     let before = world.deployment(&id).await;
     assert_eq!(before["state"], "running", "{before:#}");
-    let second = Server::start(&world.dir, "second", &world.database.url, "executor").await;
+    let second = Server::start(
+        &world.dir,
+        "second",
+        &world.database,
+        &ServerOptions::roles("executor"),
+    )
+    .await;
     world.servers.push(second);
     world.ends(&id, "succeeded").await;
     let rescued: Vec<Value> = world.activities(&id).await;

@@ -1,12 +1,11 @@
 //! Pause, resume, cancel and retry, while real work is under way.
 
-use crate::{
-    manifests::{GOOD, deployment, hook},
-    person::text,
-    server::within,
-    world::World,
-};
 use serde_json::Value;
+use slipway_testkit::live::{
+    World,
+    manifests::{GOOD, deployment, hook},
+    text, within,
+};
 use std::time::Duration;
 
 const SLOW_HOOK: &str = "registry.example/shop/migrate:1.0-slow";

@@ -1,12 +1,11 @@
 //! Workloads and hooks that do not fare well: the real reasons of real pods.
 
-use crate::{
-    kubernetes::content,
-    manifests::{GOOD, config, deployment, hook},
-    person::text,
-    world::World,
-};
 use serde_json::{Value, json};
+use slipway_testkit::live::{
+    World, content,
+    manifests::{GOOD, config, deployment, hook},
+    text,
+};
 
 #[tokio::test]
 async fn what_is_slow_is_waited_for_and_what_crashes_or_never_starts_fails_with_its_reason() {

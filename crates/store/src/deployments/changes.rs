@@ -5,11 +5,19 @@ use crate::{Error, Tx, row::exactly_one};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use slipway_domain::{
-    deployment::{Deployment, State},
+    deployment::{Deployment, Kind, State},
     gates::Gate,
     ids::{DeploymentId, ServiceId},
 };
 use uuid::Uuid;
+
+/// A heal is kept as a deployment with a mark, which servers before it can read.
+const fn stored_kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Deploy | Kind::Heal => Kind::Deploy.as_str(),
+        Kind::RollBack => Kind::RollBack.as_str(),
+    }
+}
 
 /// Writes a new one, pending.
 ///
@@ -19,11 +27,11 @@ pub async fn insert(tx: &mut Tx, row: &Row) -> Result<(), Error> {
     let d = &row.deployment;
     sqlx::query(
         "INSERT INTO deployments (id, kind, service_id, environment_id, release_id, release_digest, plan_digest, requested_by, \
-         request_reason, not_before, expires_at, rolls_back, retries, force_conflicts, settings, state, since, look_at, traceparent) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'pending', now(), now(), $16)",
+         request_reason, not_before, expires_at, rolls_back, retries, force_conflicts, settings, state, since, look_at, traceparent, heals) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'pending', now(), now(), $16, $17)",
     )
     .bind(d.id.uuid())
-    .bind(d.kind.as_str())
+    .bind(stored_kind(d.kind))
     .bind(d.service.uuid())
     .bind(d.environment.uuid())
     .bind(d.release.map(|id| id.uuid()))
@@ -38,6 +46,7 @@ pub async fn insert(tx: &mut Tx, row: &Row) -> Result<(), Error> {
     .bind(d.force_conflicts)
     .bind(serde_json::json!(row.settings))
     .bind(&row.traceparent)
+    .bind(d.kind == Kind::Heal)
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -53,7 +62,7 @@ pub async fn transition(tx: &mut Tx, from: &Deployment, to: &State) -> Result<()
         _ => None,
     };
     let rows = sqlx::query(
-        "UPDATE deployments SET state = $4, since = now(), reason = $5, started_at = $6, finished_at = $7, \
+        "UPDATE deployments SET state = $4, since = GREATEST(now(), since), reason = $5, started_at = $6, finished_at = $7, \
          rolled_back_by = COALESCE($8, rolled_back_by), look_at = CASE WHEN $7::timestamptz IS NULL THEN now() END, \
          revision = revision + 1 WHERE id = $1 AND state = $2 AND revision = $3",
     )

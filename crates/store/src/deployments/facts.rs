@@ -79,7 +79,7 @@ pub async fn last_success(
         "SELECT d.id, d.finished_at, u.id AS undone_by FROM deployments d \
          LEFT JOIN deployments u ON u.id = d.rolled_back_by AND u.state NOT IN ('failed', 'errored', 'cancelled', 'rejected', 'expired') \
          WHERE d.service_id = $1 AND d.environment_id = $2 AND d.release_digest = $3 AND d.state = 'succeeded' \
-         AND d.kind = 'deploy' ORDER BY d.finished_at DESC LIMIT 1",
+         AND d.kind = 'deploy' AND NOT d.heals ORDER BY d.finished_at DESC LIMIT 1",
     )
     .bind(service.uuid())
     .bind(environment.uuid())
@@ -126,4 +126,26 @@ pub async fn active_of_release(tx: &mut Tx, release: ReleaseId) -> Result<Vec<De
     .fetch_all(tx.conn())
     .await?;
     Ok(ids.into_iter().map(DeploymentId::from_uuid).collect())
+}
+
+/// Seconds from the approval that was the last one needed (or from `not_before`, when that is later) until the first
+/// target had every object applied; none when nobody was asked, or nothing was applied.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn approval_to_applied(tx: &mut Tx, id: DeploymentId) -> Result<Option<f64>, Error> {
+    Ok(sqlx::query_scalar(
+        "WITH applied AS (SELECT max(s.done_at) AS at FROM target_steps s \
+            JOIN deployment_targets dt ON dt.id = s.deployment_target_id \
+            WHERE dt.deployment_id = $1 AND s.key LIKE 'apply:%' GROUP BY dt.id HAVING bool_and(s.done_at IS NOT NULL)) \
+         SELECT extract(epoch FROM (SELECT min(at) FROM applied) - GREATEST( \
+            (SELECT max(de.at) FROM decisions de JOIN approvals a ON a.id = de.approval_id \
+                WHERE a.deployment_id = $1 AND a.state = 'approved'), d.not_before))::float8 \
+         FROM deployments d WHERE d.id = $1 AND EXISTS ( \
+            SELECT 1 FROM approvals a WHERE a.deployment_id = $1 AND a.state = 'approved')",
+    )
+    .bind(id.uuid())
+    .fetch_optional(tx.conn())
+    .await?
+    .flatten())
 }

@@ -4,7 +4,9 @@ mod changes;
 mod facts;
 
 pub use changes::{due, insert, look_again, set_gates, set_look_at, set_rolled_back_by, touch, transition};
-pub use facts::{Holder, Success, active_of_release, earlier_waiting, holder, last_success};
+pub use facts::{
+    Holder, Success, active_of_release, approval_to_applied, earlier_waiting, holder, last_success,
+};
 
 use crate::{Before, Cols, Error, Ref, Tx, events::seen_by};
 use slipway_domain::{
@@ -85,6 +87,7 @@ fn read_state(cols: &Cols<'_>) -> Result<State, Error> {
 fn read(row: &PgRow) -> Result<Row, Error> {
     let cols = Cols::new("deployments", row);
     let kind = match cols.get::<String>("kind")?.as_str() {
+        "deploy" if cols.get("heals")? => Kind::Heal,
         "deploy" => Kind::Deploy,
         "roll_back" => Kind::RollBack,
         other => return Err(cols.bad("kind", format!("`{other}` is no kind of deployment"))),

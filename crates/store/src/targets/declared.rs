@@ -3,7 +3,7 @@
 use crate::{Cols, Error, Tx, row::exactly_one};
 use slipway_domain::{
     Name,
-    ids::{ClusterId, DeploymentId, EnvironmentId, ServiceId, TargetId, TeamId},
+    ids::{ClusterId, DeploymentId, EnvironmentId, Fresh as _, ServiceId, TargetId, TeamId},
     registry::Labels,
 };
 use sqlx::types::Json;
@@ -37,7 +37,7 @@ pub async fn declare(tx: &mut Tx, new: &Declared<'_>) -> Result<Option<TargetId>
              WHERE NOT targets.declared OR targets.retired_at IS NOT NULL \
          RETURNING id",
     )
-    .bind(TargetId::new().uuid())
+    .bind(TargetId::fresh().uuid())
     .bind(new.service.uuid())
     .bind(new.environment.uuid())
     .bind(new.cluster.uuid())
@@ -73,6 +73,26 @@ pub async fn busy(tx: &mut Tx, id: TargetId) -> Result<Option<DeploymentId>, Err
          WHERE dt.target_id = $1 AND d.finished_at IS NULL AND dt.finished_at IS NULL ORDER BY d.id LIMIT 1",
     )
     .bind(id.uuid())
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(deployment.map(DeploymentId::from_uuid))
+}
+
+/// A deployment that takes away what was put where a target is to be declared, if any.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn at_work(tx: &mut Tx, place: &Declared<'_>) -> Result<Option<DeploymentId>, Error> {
+    let deployment: Option<uuid::Uuid> = sqlx::query_scalar(
+        "SELECT d.id FROM targets g JOIN deployment_targets dt ON dt.target_id = g.id \
+         JOIN deployments d ON d.id = dt.deployment_id \
+         WHERE g.service_id = $1 AND g.environment_id = $2 AND g.cluster_id = $3 AND g.namespace = $4 \
+         AND dt.intent = 'clean' AND d.finished_at IS NULL ORDER BY d.id LIMIT 1",
+    )
+    .bind(place.service.uuid())
+    .bind(place.environment.uuid())
+    .bind(place.cluster.uuid())
+    .bind(place.namespace.as_str())
     .fetch_optional(tx.conn())
     .await?;
     Ok(deployment.map(DeploymentId::from_uuid))

@@ -2,7 +2,7 @@
 
 use crate::{Cols, Error, Tx, row::exactly_one};
 use slipway_domain::{
-    ids::{EnvironmentId, ServiceId, TargetId},
+    ids::{EnvironmentId, Fresh as _, ServiceId, TargetId},
     registry::{Cluster, Environment, Inventory, Service, Target, TargetNow},
 };
 use sqlx::{postgres::PgRow, types::Json};
@@ -10,7 +10,9 @@ use sqlx::{postgres::PgRow, types::Json};
 mod declared;
 mod list;
 
-pub use declared::{Declared, busy, declare, declared_elsewhere, is_namespace_of_another_team, retire};
+pub use declared::{
+    Declared, at_work, busy, declare, declared_elsewhere, is_namespace_of_another_team, retire,
+};
 pub use list::{Filter, Listed, list};
 
 /// The label columns are overlaid by the database: the cluster's, and the target's own over them.
@@ -23,6 +25,26 @@ macro_rules! select {
             $tail
         )
     };
+}
+
+/// Whether a service lands on target `g` by now, by the same rule as [`of`].
+const CURRENT: &str = "(g.retired_at IS NULL \
+     AND EXISTS (SELECT 1 FROM environment_clusters ec \
+                 WHERE ec.environment_id = g.environment_id AND ec.cluster_id = g.cluster_id) \
+     AND g.declared = EXISTS (SELECT 1 FROM targets d WHERE d.service_id = g.service_id \
+                              AND d.environment_id = g.environment_id AND d.declared AND d.retired_at IS NULL))";
+
+/// Whether anything of the service may still be on target `g`.
+const HOLDS: &str = "(g.now_release_id IS NOT NULL OR g.inventory <> '[]'::jsonb)";
+
+/// Whether a service lands on a target by now; not when there is no such target.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn is_current(tx: &mut Tx, id: TargetId) -> Result<bool, Error> {
+    let mut query = sqlx::QueryBuilder::new("SELECT EXISTS (SELECT 1 FROM targets g WHERE g.id = ");
+    query.push_bind(id.uuid()).push(" AND ").push(CURRENT).push(")");
+    Ok(query.build_query_scalar().fetch_one(tx.conn()).await?)
 }
 
 /// A target, and what is known of it beside.
@@ -153,7 +175,7 @@ pub async fn ensure_default(
              labels = CASE WHEN targets.retired_at IS NULL THEN targets.labels ELSE '{}' END \
          RETURNING id",
     )
-    .bind(TargetId::new().uuid())
+    .bind(TargetId::fresh().uuid())
     .bind(service.id.uuid())
     .bind(environment.id.uuid())
     .bind(cluster.id.uuid())

@@ -62,7 +62,7 @@ pub async fn heartbeat(
     let held: Vec<(Uuid, i64)> = sqlx::query_as(
         "UPDATE work w SET lease_until = clock_timestamp() + make_interval(secs => $4) \
          FROM unnest($1::uuid[], $2::bigint[]) AS l(id, fence) \
-         WHERE w.id = l.id AND w.fence = l.fence AND w.holder = $3 AND w.state = 'leased' RETURNING w.id, w.fence",
+         WHERE w.id = ANY($1) AND w.id = l.id AND w.fence = l.fence AND w.holder = $3 AND w.state = 'leased' RETURNING w.id, w.fence",
     )
     .bind(ids)
     .bind(fences)
@@ -99,13 +99,25 @@ pub async fn hold(tx: &mut Tx, lease: &Lease) -> Result<Option<u32>, Error> {
 /// When the database refuses.
 pub async fn reset_attempts(tx: &mut Tx, lease: &Lease) -> Result<(), Error> {
     sqlx::query(
-        "UPDATE work SET attempts = 0, last_error = NULL WHERE id = $1 AND fence = $2 AND attempts > 0",
+        "UPDATE work SET attempts = 0, losses = 0, last_error = NULL WHERE id = $1 AND fence = $2 \
+         AND (attempts > 0 OR losses > 0 OR last_error IS NOT NULL)",
     )
     .bind(lease.work.uuid())
     .bind(lease.fence)
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// How a try went that gives the lease back.
+#[derive(Debug, Clone, Copy)]
+pub enum Failed<'a> {
+    /// It waits for something; what was wrong before and cost no attempt is over.
+    No,
+    /// It did not work, and that costs no attempt: the cluster asked to wait, say.
+    Free(&'a str),
+    /// It did not work.
+    Counted(&'a str),
 }
 
 /// Gives the lease back; due again after a while, or at once when something was seen in the meantime.
@@ -116,18 +128,24 @@ pub async fn give_back(
     tx: &mut Tx,
     lease: &Lease,
     after: SignedDuration,
-    failed_with: Option<&str>,
+    failed: Failed<'_>,
 ) -> Result<u64, Error> {
+    let (error, counts) = match failed {
+        Failed::No => (None, 0),
+        Failed::Free(error) => (Some(error), 0),
+        Failed::Counted(error) => (Some(error), 1),
+    };
     let rows = sqlx::query(
         "UPDATE work SET state = 'ready', holder = NULL, lease_until = NULL, \
          run_at = CASE WHEN woken AND $4::text IS NULL THEN clock_timestamp() ELSE clock_timestamp() + make_interval(secs => $3) END, \
-         woken = false, attempts = attempts + CASE WHEN $4::text IS NULL THEN 0 ELSE 1 END, \
-         last_error = COALESCE($4, last_error) WHERE id = $1 AND fence = $2 AND state = 'leased'",
+         woken = false, attempts = attempts + $5, losses = 0, \
+         last_error = CASE WHEN $4::text IS NULL AND attempts = 0 THEN NULL ELSE COALESCE($4, last_error) END WHERE id = $1 AND fence = $2 AND state = 'leased'",
     )
     .bind(lease.work.uuid())
     .bind(lease.fence)
     .bind(seconds(after.max(SignedDuration::ZERO)))
-    .bind(failed_with)
+    .bind(error)
+    .bind(counts)
     .execute(tx.conn())
     .await?
     .rows_affected();
@@ -147,6 +165,23 @@ pub async fn park(tx: &mut Tx, lease: &Lease) -> Result<u64, Error> {
     )
     .bind(lease.work.uuid())
     .bind(lease.fence)
+    .execute(tx.conn())
+    .await?
+    .rows_affected())
+}
+
+/// Parks a leased unit until a person has done something about this.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn park_with(tx: &mut Tx, lease: &Lease, error: &str) -> Result<u64, Error> {
+    Ok(sqlx::query(
+        "UPDATE work SET state = 'parked', holder = NULL, lease_until = NULL, woken = false, last_error = $3 \
+         WHERE id = $1 AND fence = $2 AND state = 'leased'",
+    )
+    .bind(lease.work.uuid())
+    .bind(lease.fence)
+    .bind(error)
     .execute(tx.conn())
     .await?
     .rows_affected())

@@ -27,6 +27,7 @@ async fn register(
         digest: Digest::of_bytes(text.as_bytes()),
         bundle_digest: bundle.digest(),
         objects: &bundle.refs(),
+        warnings: &[],
         bundle: &bundle,
         source: None,
         requires: &[],

@@ -7,7 +7,7 @@ mod versions;
 
 use super::releases::wire_object;
 use crate::state::ApiState;
-use slipway_api_types::component::{ImagePin, Requirement, Source, Version};
+use slipway_api_types::component::{ImagePin, Requirement, Source, Version, Warning};
 use slipway_app::components::VersionView;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -60,6 +60,14 @@ fn wire_version(view: &VersionView) -> Version {
             })
             .collect(),
         objects: version.objects.iter().map(wire_object).collect(),
+        warnings: version
+            .warnings
+            .iter()
+            .map(|warning| Warning {
+                pointer: warning.pointer.clone(),
+                detail: warning.detail.clone(),
+            })
+            .collect(),
         created_by: view.created_by.clone(),
         created_at: version.created_at,
     }

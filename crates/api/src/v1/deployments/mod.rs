@@ -11,6 +11,7 @@ use crate::state::ApiState;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) use inside::wire_event;
+pub(crate) use operate::created;
 
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()

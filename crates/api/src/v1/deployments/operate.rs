@@ -135,7 +135,8 @@ async fn shown(change: Change, view: &DeploymentView) -> Result<Response, Failur
         .await
 }
 
-async fn created(change: Change, view: &DeploymentView) -> Result<Response, Failure> {
+/// Answers with a deployment that was made just now.
+pub(crate) async fn created(change: Change, view: &DeploymentView) -> Result<Response, Failure> {
     let d = &view.row.deployment;
     change
         .created(

@@ -51,6 +51,8 @@ fn target(previewed: PreviewedTarget) -> TargetPreview {
         updated: count(Change::Updated),
         unchanged: count(Change::Unchanged),
         pruned: count(Change::Pruned),
+        replaced: count(Change::Replaced),
+        notes: previewed.preview.notes.clone(),
         objects: previewed
             .preview
             .objects

@@ -1,7 +1,10 @@
 //! Deployments as they go over the wire.
 
-use slipway_api_types::deployment::{Blocker, Deployment, DeploymentTarget, Gate};
-use slipway_app::deployments::{self, DeploymentView};
+use slipway_api_types::deployment::{Blocker, Deployment, DeploymentTarget, FormerTarget, Gate};
+use slipway_app::{
+    deployments::{self, DeploymentView},
+    targets::{TargetView, left_behind},
+};
 use slipway_domain::{
     deployment::State,
     gates::{self, Verdict},
@@ -30,6 +33,7 @@ pub(super) fn deployment(view: &DeploymentView) -> Deployment {
         gates: view.row.gates.iter().map(gate).collect(),
         blockers: view.blockers.iter().map(blocker).collect(),
         targets: targets(view),
+        former_targets: view.former.iter().filter_map(former).collect(),
         approval: view.approval.map(|id| id.to_string()),
         rolls_back: d.rolls_back.map(|id| id.to_string()),
         rolled_back_by: view
@@ -43,6 +47,16 @@ pub(super) fn deployment(view: &DeploymentView) -> Deployment {
         started_at: d.state.started_at(),
         finished_at: ended.map(|ended| ended.finished_at),
     }
+}
+
+fn former(view: &TargetView) -> Option<FormerTarget> {
+    Some(FormerTarget {
+        id: view.target.id.to_string(),
+        cluster: view.cluster.to_string(),
+        namespace: view.target.namespace.to_string(),
+        runs: view.runs.clone(),
+        message: left_behind(view)?,
+    })
 }
 
 fn undone_by(state: &State) -> Option<slipway_domain::ids::DeploymentId> {
@@ -88,6 +102,7 @@ pub(super) fn targets(view: &DeploymentView) -> Vec<DeploymentTarget> {
                 Intent::Apply => "apply",
                 Intent::RollBack => "roll_back",
                 Intent::Clean => "clean",
+                Intent::Heal => "heal",
             };
             DeploymentTarget {
                 id: target.id.to_string(),
@@ -102,6 +117,7 @@ pub(super) fn targets(view: &DeploymentView) -> Vec<DeploymentTarget> {
                 reason: target.reason.clone().or_else(|| target.readiness.reason.clone()),
                 rendering: target.rendering.to_string(),
                 generation: target.generation,
+                drift: view.drift.get(&target.target).copied().unwrap_or(0),
                 started_at: target.started_at,
                 finished_at: target.finished_at,
             }

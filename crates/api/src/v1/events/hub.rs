@@ -43,7 +43,8 @@ impl Hub {
         let reader = everything();
         let mut seen = None;
         loop {
-            match self.read(&app, &reader, seen).await {
+            let read = self.read(&app, &reader, seen);
+            match app.while_the_database_answers(read).await {
                 Ok(last) => seen = Some(last),
                 Err(error) => {
                     tracing::warn!(

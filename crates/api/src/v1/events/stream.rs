@@ -78,7 +78,7 @@ impl Watcher {
     fn remaining(&self) -> Duration {
         const FOR_EVER: Duration = Duration::from_hours(30 * 24);
         self.actor.until().map_or(FOR_EVER, |until| {
-            Duration::try_from(until.duration_since(clock::process_now())).unwrap_or(Duration::ZERO)
+            Duration::try_from(until.duration_since(clock::database_now())).unwrap_or(Duration::ZERO)
         })
     }
 
@@ -115,8 +115,11 @@ impl Watcher {
     }
 
     async fn read(&self) -> Result<Vec<Event>, slipway_app::Error> {
-        let mut tx = self.app.read().await?;
-        events::read_after(&mut tx, &self.actor, &self.filter, self.seen, BATCH).await
+        let read = async {
+            let mut tx = self.app.read().await?;
+            events::read_after(&mut tx, &self.actor, &self.filter, self.seen, BATCH).await
+        };
+        self.app.while_the_database_answers(read).await
     }
 
     /// Sends an event from the hub, if it is new, wanted and may be seen.

@@ -100,6 +100,7 @@ pub(crate) fn wire_diff(object: &bundle::ObjectRef, diff: render::ObjectDiff) ->
         render::Change::Updated => "updated",
         render::Change::Unchanged => "unchanged",
         render::Change::Pruned => "pruned",
+        render::Change::Replaced => "replaced",
     };
     let path = |path: render::PathChange| PathChange {
         pointer: path.pointer,

@@ -1,7 +1,8 @@
 //! The rules that one object of a bundle must keep, and that a bundle must keep as a whole.
 
 use super::{
-    HOOK_ANNOTATION, Limits, OUR_DOMAIN, ObjectRef, Report, group_of, hook_phases, push_token, yaml::Document,
+    HOOK_ANNOTATION, Limits, ON_IMMUTABLE_ANNOTATION, OUR_DOMAIN, ObjectRef, Report, group_of, hook_phases,
+    may_be_replaced, push_token, yaml::Document,
 };
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -80,24 +81,19 @@ struct Collector<'a> {
 }
 
 impl Collector<'_> {
-    /// An object, or a list of them. Lists in lists are no deeper than the document, so recursion is bounded.
+    /// An object, or a list of them, taken apart as kubectl does.
     fn mapping(&mut self, mut entries: Map<String, Value>, pointer: &str, place: Place) {
-        let kind = entries
-            .get("kind")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
-        let Some(item_kind) = kind
-            .strip_suffix("List")
-            .filter(|_| entries.get("items").is_some_and(Value::is_array))
-        else {
+        if !is_list(&entries) {
             self.object(entries, pointer, place);
             return;
-        };
+        }
+        let kind = entries.get("kind").and_then(Value::as_str).unwrap_or_default();
+        let item_kind = kind.strip_suffix("List").unwrap_or_default().to_owned();
         let api_version = entries.get("apiVersion").cloned();
         let Some(Value::Array(items)) = entries.remove("items") else {
             return;
         };
+        let api_version = api_version.as_ref();
         for (i, item) in items.into_iter().enumerate() {
             if self.report.is_full() {
                 return;
@@ -112,14 +108,16 @@ impl Collector<'_> {
             };
             // A typed list (`DeploymentList`) may leave out what all of its items are.
             if !item_kind.is_empty() && !item.contains_key("kind") && !item.contains_key("apiVersion") {
-                item.insert("kind".to_owned(), item_kind.into());
-                item.extend(
-                    api_version
-                        .clone()
-                        .map(|version| ("apiVersion".to_owned(), version)),
-                );
+                item.insert("kind".to_owned(), item_kind.as_str().into());
+                item.extend(api_version.map(|version| ("apiVersion".to_owned(), version.clone())));
             }
-            self.mapping(item, &pointer, place);
+            if is_list(&item) {
+                let detail =
+                    format!("a list in a list is not taken apart: write its items side by side{place}");
+                self.report.add(pointer, detail);
+                continue;
+            }
+            self.object(item, &pointer, place);
         }
     }
 
@@ -150,6 +148,15 @@ impl Collector<'_> {
         }
         self.objects.push(object);
     }
+}
+
+/// Whether it is a list of objects: what says so and has items. A kind that merely ends so is an object.
+fn is_list(entries: &Map<String, Value>) -> bool {
+    entries
+        .get("kind")
+        .and_then(Value::as_str)
+        .is_some_and(|kind| kind.ends_with("List"))
+        && entries.get("items").is_some_and(Value::is_array)
 }
 
 /// What is wrong with one object: pointers into it, and details. Drops what only an API server writes.
@@ -192,6 +199,15 @@ pub(crate) fn check(object: &mut Value) -> Vec<(String, String)> {
             error.to_string(),
         );
     }
+    if let Err(error) = may_be_replaced(object) {
+        fault(
+            &format!(
+                "/metadata/annotations/{}",
+                ON_IMMUTABLE_ANNOTATION.replace('/', "~1")
+            ),
+            error.to_string(),
+        );
+    }
     faults
 }
 
@@ -214,13 +230,15 @@ fn check_metadata(
     if metadata.contains_key("ownerReferences") {
         fault(
             "/metadata/ownerReferences",
-            "what a release applies is owned by nothing else".to_owned(),
+            "what a release applies is owned by nothing else, or it would go when its owner does: leave it out"
+                .to_owned(),
         );
     }
     if metadata.contains_key("generateName") {
         fault(
             "/metadata/generateName",
-            "an object needs a name of its own, or each apply makes another".to_owned(),
+            "names are not made up, or each deployment would make another object: write `metadata.name` instead"
+                .to_owned(),
         );
     }
     match metadata.get("name") {
@@ -239,6 +257,8 @@ fn check_metadata(
                 "{name:?} is no RFC 1123 subdomain: up to 253 of a-z, 0-9, '-' and '.', each part beginning and ending with a letter or digit"
             ),
         ),
+        // Said above, of what stands in its place.
+        None | Some(Value::Null) if metadata.contains_key("generateName") => {}
         None | Some(Value::Null) => fault("/metadata/name", "it is missing".to_owned()),
         Some(_) => fault("/metadata/name", "it is text: write it in quotes".to_owned()),
     }
@@ -266,7 +286,8 @@ fn check_metadata(
                             format!("it is text, not {}: write it in quotes", kind_of(value)),
                         );
                     }
-                    if key.starts_with(OUR_DOMAIN) && !(field == "annotations" && key == HOOK_ANNOTATION) {
+                    let theirs = [HOOK_ANNOTATION, ON_IMMUTABLE_ANNOTATION].contains(&key.as_str());
+                    if key.starts_with(OUR_DOMAIN) && !(field == "annotations" && theirs) {
                         fault(
                             &pointer,
                             format!("what begins with {OUR_DOMAIN} is Slipway's to set"),

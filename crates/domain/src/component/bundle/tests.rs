@@ -1,6 +1,7 @@
 mod hostile;
 mod objects;
 mod properties;
+mod replacing;
 mod scalars;
 
 use super::{Bundle, Limits};

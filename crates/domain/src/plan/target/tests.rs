@@ -34,7 +34,12 @@ fn renderings() -> impl Strategy<Value = Rendering> {
 }
 
 fn intents() -> impl Strategy<Value = Intent> {
-    prop_oneof![Just(Intent::Apply), Just(Intent::RollBack), Just(Intent::Clean)]
+    prop_oneof![
+        Just(Intent::Apply),
+        Just(Intent::RollBack),
+        Just(Intent::Clean),
+        Just(Intent::Heal)
+    ]
 }
 
 fn done(progress: &mut Progress, step: Step) {
@@ -105,6 +110,16 @@ proptest! {
         if let (Some(workloads), Some(before)) = (workloads, before) {
             prop_assert!(before < workloads, "a migration runs before the workloads");
         }
+    }
+
+    #[test]
+    fn a_heal_applies_and_waits_and_neither_runs_a_hook_nor_takes_anything_away(rendering in renderings()) {
+        let all = steps(Intent::Heal, &rendering);
+        prop_assert!(!all.iter().any(|s| matches!(s, Step::Hook(..) | Step::Prune)));
+        let bare = Rendering { hooks: Vec::new(), ..rendering };
+        let mut applied = steps(Intent::Apply, &bare);
+        applied.pop();
+        prop_assert_eq!(all, applied);
     }
 
     #[test]

@@ -146,7 +146,8 @@ pub(crate) struct Patience {
 }
 
 impl Follow {
-    async fn run(self, cx: &Context, reply: &crate::client::http::Reply) -> Result<(), Failure> {
+    /// Shows what was asked for, or follows it.
+    pub(super) async fn run(self, cx: &Context, reply: &crate::client::http::Reply) -> Result<(), Failure> {
         // Waiting for a state is following.
         if !self.watch && self.patience.until.is_empty() {
             return cx.out.one::<Deployment>(reply);

@@ -43,14 +43,27 @@ pub(super) fn preview(out: &Out, reply: &Reply) -> Result<(), Failure> {
             ""
         };
         text.push_str(&diff::line(&format!(
-            "{}/{}{new}: {} created, {} updated, {} unchanged, {} pruned",
-            target.cluster, target.namespace, target.created, target.updated, target.unchanged, target.pruned
+            "{}/{}{new}: {} created, {} updated, {} unchanged, {} pruned{}",
+            target.cluster,
+            target.namespace,
+            target.created,
+            target.updated,
+            target.unchanged,
+            target.pruned,
+            if target.replaced > 0 {
+                format!(", {} replaced", target.replaced)
+            } else {
+                String::new()
+            }
         )));
         let objects = target
             .objects
             .iter()
             .map(|object| (&object.diff, object.problem.as_deref()));
         text.push_str(&diff::objects(objects, out.colour));
+        for note in &target.notes {
+            text.push_str(&diff::line(&format!("  note: {note}")));
+        }
         for hook in target.objects.iter().filter(|object| object.hook) {
             text.push_str(&diff::line(&format!(
                 "  hook: {} {}",
@@ -176,6 +189,14 @@ impl Show for Deployment {
                 "TARGETS",
                 self.targets.iter().map(target).collect::<Vec<_>>().join("\n"),
             ),
+            (
+                "FORMER",
+                self.former_targets
+                    .iter()
+                    .map(|former| former.message.clone())
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            ),
             ("DIGEST", text(&self.release_digest)),
             ("PLAN", self.plan_digest.clone()),
             ("APPROVAL", text(&self.approval)),
@@ -214,6 +235,15 @@ impl Show for Gate {
     }
 }
 
+/// What has changed on a target since, in a few words.
+fn drift(objects: u32) -> String {
+    match objects {
+        0 => String::new(),
+        1 => "1 object has drifted since".to_owned(),
+        many => format!("{many} objects have drifted since"),
+    }
+}
+
 impl Show for DeploymentTarget {
     const COLUMNS: &'static [&'static str] = &[
         "CLUSTER",
@@ -235,7 +265,7 @@ impl Show for DeploymentTarget {
             self.state.clone(),
             self.step.clone().unwrap_or_default(),
             format!("{}/{}", self.ready, self.total),
-            self.reason.clone().unwrap_or_default(),
+            self.reason.clone().unwrap_or_else(|| drift(self.drift)),
         ]
     }
 

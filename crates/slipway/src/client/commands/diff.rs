@@ -52,7 +52,8 @@ pub(super) fn objects<'a>(
     text
 }
 
-fn value(value: Option<&Value>) -> String {
+/// A value in one harmless line, not too long.
+pub(super) fn value(value: Option<&Value>) -> String {
     let Some(value) = value else {
         return "(none)".to_owned();
     };

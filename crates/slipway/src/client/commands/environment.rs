@@ -89,6 +89,9 @@ pub(crate) struct Settings {
     /// How long a request may wait before it expires: PT168H, or 168h
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     expires_after: Option<String>,
+    /// What is done about drift: it is recorded and shown, or also taken back
+    #[arg(long, value_parser = ["report", "heal"])]
+    drift: Option<String>,
     /// Changes to objects of every release that comes here: a JSON or YAML list of {target, merge|patch}
     #[arg(long, value_name = "FILE")]
     config_file: Option<PathBuf>,
@@ -104,6 +107,7 @@ impl Settings {
             automatic_rollback: self.automatic_rollback,
             expires_after: self.expires_after,
             config: self.config_file.map(|path| files::document(&path)).transpose()?,
+            drift: self.drift,
         })
     }
 }
@@ -231,6 +235,7 @@ impl Show for Environment {
                     .collect::<Vec<_>>()
                     .join("\n"),
             ),
+            ("DRIFT", settings.drift.clone().unwrap_or_default()),
             ("CREATED", time(self.created_at)),
         ]);
         fields

@@ -1,6 +1,6 @@
 //! `slipway target`.
 
-use super::filters;
+use super::{deploy::Follow, filters};
 use crate::client::{
     Context,
     exit::Failure,
@@ -9,7 +9,10 @@ use crate::client::{
     parse,
 };
 use clap::Subcommand;
-use slipway_api_types::registry::{CreateTarget, Target};
+use slipway_api_types::{
+    Reason,
+    registry::{CreateTarget, Target},
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -39,6 +42,23 @@ pub(crate) enum Command {
         /// A label over those of the cluster, as wave=first; repeat for more
         #[arg(long = "label", value_name = "KEY=VALUE", value_parser = parse::label)]
         labels: Vec<(String, String)>,
+    },
+    /// Take a declared target back: nothing more lands there, and what runs there stays until it is cleaned
+    Remove {
+        /// The target's id
+        #[arg(value_name = "TARGET")]
+        id: String,
+    },
+    /// Take away what a service left where it no longer lands, as a deployment of its own
+    Clean {
+        /// The target's id
+        #[arg(value_name = "TARGET")]
+        id: String,
+        /// Why, for those who read the record later
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        #[command(flatten)]
+        follow: Follow,
     },
 }
 
@@ -72,6 +92,18 @@ impl Command {
                 };
                 cx.out.one::<Target>(&cx.api.post(PATH, &body).await?)
             }
+            Self::Remove { id } => {
+                cx.api.delete(&["v1", "targets", &id]).await?;
+                cx.out
+                    .note(&format!("target {id} is taken back; what runs there stays"));
+                Ok(())
+            }
+            Self::Clean { id, reason, follow } => {
+                let path = ["v1", "targets", &id, "clean"];
+                follow
+                    .run(cx, &cx.api.post(&path, &Reason { reason }).await?)
+                    .await
+            }
         }
     }
 }
@@ -93,7 +125,11 @@ impl Show for Target {
             self.environment.clone(),
             self.cluster.clone(),
             self.namespace.clone(),
-            self.runs.clone().unwrap_or_default(),
+            match (&self.runs, self.current) {
+                (runs, true) => runs.clone().unwrap_or_default(),
+                (Some(runs), false) => format!("{runs} (former)"),
+                (None, false) => "(former)".to_owned(),
+            },
             self.generation.to_string(),
             labels(&self.labels),
         ]
@@ -108,6 +144,7 @@ impl Show for Target {
         fields.extend(Self::COLUMNS.iter().copied().zip(self.cells()));
         fields.push(("DECLARED", self.declared.to_string()));
         fields.push(("DEPLOYMENT", self.deployment.clone().unwrap_or_default()));
+        fields.push(("NOTE", self.message.clone().unwrap_or_default()));
         fields
     }
 }

@@ -172,6 +172,10 @@ impl Show for Version {
             ("IMAGES", lines(self.images.iter().map(image).collect())),
             ("OBJECTS", lines(self.objects.iter().map(object).collect())),
             (
+                "WARNINGS",
+                lines(self.warnings.iter().map(|w| w.detail.clone()).collect()),
+            ),
+            (
                 "CREATED",
                 format!("{} by {}", time(self.created_at), self.created_by),
             ),

@@ -24,10 +24,10 @@ fn json_with_tabs_and_long_lines_is_yaml_too() {
 }
 
 #[test]
-fn lists_are_flattened_and_typed_lists_name_their_items() {
+fn lists_are_taken_apart_and_typed_lists_name_their_items() {
     let bundle = parse(
-        "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: a}}\n\
-         - apiVersion: v1\n  kind: ConfigMapList\n  items: [{metadata: {name: b}}, {metadata: {name: c}}]\n",
+        "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: a}}\n---\n\
+         apiVersion: v1\nkind: ConfigMapList\nitems: [{metadata: {name: b}}, {metadata: {name: c}}]\n",
     )
     .unwrap();
     let refs: Vec<String> = bundle.refs().iter().map(ToString::to_string).collect();
@@ -35,6 +35,14 @@ fn lists_are_flattened_and_typed_lists_name_their_items() {
     assert!(
         faults("{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: A, metadata: {}}]}")[0]
             .starts_with("/manifests/0/items/0/metadata/name: it is missing")
+    );
+    let nested = faults(
+        "{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: ConfigMapList, items: [{metadata: {name: b}}]}]}",
+    );
+    assert_eq!(nested.len(), 1, "{nested:#?}");
+    assert!(
+        nested[0].starts_with("/manifests/0/items/0: a list in a list is not taken apart"),
+        "{nested:#?}"
     );
     // A kind that merely ends so is an object.
     assert_eq!(

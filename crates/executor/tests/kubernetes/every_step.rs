@@ -1,0 +1,524 @@
+//! Every step is failed before its effect, failed after its effect, and done twice; in the end the cluster, the inventory
+//! and the hooks' runs are as if nothing had happened, and at no moment is anything on the cluster that the inventory does
+//! not know.
+//!
+//! The steps are the planner's own: one of a new kind does not compile here before [`effect`] says what its effect is.
+
+use crate::{
+    every_step_bundle::{Contents, bundle, contents, take_away},
+    queue::{self, Recorder, State},
+    world::{Finished, Running, World},
+};
+use jiff::SignedDuration;
+use serde_json::Value;
+use slipway_domain::{
+    component::bundle::ObjectRef,
+    ids::DeploymentTargetId,
+    plan::target::{Intent, Step, StepKey, next, steps},
+    render::Rendering,
+    work::{Assignment, StepOutcome},
+};
+use slipway_executor::{ClientSettings, Moment, RetryDelays};
+use slipway_testkit::live::{Answer, Asked, Fate, KubeProxy};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+/// How a step is disturbed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    // Before its effect.
+    Refused,
+    NeverSent,
+    GivesUp,
+    PanicsBefore,
+    // After its effect.
+    AnswerReplaced,
+    AnswerLost,
+    ReportLost,
+    Dies,
+    PanicsAfter,
+    // Once more.
+    Twice,
+}
+
+const FAULTS: [Fault; 10] = [
+    Fault::Refused,
+    Fault::NeverSent,
+    Fault::GivesUp,
+    Fault::PanicsBefore,
+    Fault::AnswerReplaced,
+    Fault::AnswerLost,
+    Fault::ReportLost,
+    Fault::Dies,
+    Fault::PanicsAfter,
+    Fault::Twice,
+];
+
+impl Fault {
+    /// Whether it befalls a request, and not the worker or the queue.
+    const fn is_of_requests(self) -> bool {
+        matches!(
+            self,
+            Self::Refused | Self::NeverSent | Self::AnswerReplaced | Self::AnswerLost
+        )
+    }
+}
+
+/// Whether a request is what a step is for; of a step that only reads, any is.
+fn effect(step: Step, asked: &Asked<'_>) -> bool {
+    match step {
+        Step::Preflight | Step::AwaitDefinitions | Step::AwaitHealth => {
+            asked.method == "GET" && !asked.is_watch()
+        }
+        Step::Namespace => asked.method == "POST" && asked.path.ends_with("/namespaces"),
+        Step::Guard => asked.is_write() && asked.path.contains("/configmaps"),
+        Step::Hook(..) => asked.method == "POST" && asked.path.ends_with("/jobs"),
+        Step::Apply(_) => asked.method == "PATCH",
+        Step::Prune => asked.method == "DELETE",
+    }
+}
+
+/// A fault at a step, once.
+struct Injected {
+    fault: Fault,
+    step: Step,
+    /// The step before it, after which a worker may give up.
+    previous: Option<StepKey>,
+    fired: AtomicBool,
+}
+
+impl Injected {
+    fn fires(&self) -> bool {
+        !self.fired.swap(true, SeqCst)
+    }
+
+    fn of_request(&self, asked: &Asked<'_>) -> Option<Fate> {
+        let fate = match self.fault {
+            Fault::Refused => Fate::Answer(Answer::status(500, "something broke")),
+            Fault::NeverSent => Fate::Break,
+            Fault::AnswerReplaced => Fate::PassThenAnswer(Answer::status(500, "something broke")),
+            Fault::AnswerLost => Fate::PassThenBreak,
+            _ => return None,
+        };
+        (effect(self.step, asked) && self.fires()).then_some(fate)
+    }
+
+    fn of_report(&self, report: &slipway_domain::work::Report) -> queue::Fate {
+        let done = matches!(report.outcome, StepOutcome::Done(_) | StepOutcome::Succeeded);
+        let here = done && report.step == StepKey::from(self.step);
+        let before = done && self.previous.as_ref() == Some(&report.step);
+        let fate = match self.fault {
+            Fault::GivesUp if before => queue::Fate::TakenAndLost,
+            Fault::ReportLost if here => queue::Fate::Dropped,
+            Fault::Dies if here => queue::Fate::Unanswered,
+            Fault::Twice if here => queue::Fate::Undone,
+            _ => return queue::Fate::Taken,
+        };
+        if self.fires() { fate } else { queue::Fate::Taken }
+    }
+
+    fn of_step(&self, step: &StepKey, moment: Moment) {
+        let wanted = match self.fault {
+            Fault::PanicsBefore => Moment::Before,
+            Fault::PanicsAfter => Moment::After,
+            _ => return,
+        };
+        // A step that waits is acted on more than once; the effect is in the first.
+        let strikes = *step == StepKey::from(self.step) && moment == wanted && self.fires();
+        assert!(!strikes, "a step panics on purpose");
+    }
+}
+
+/// A world whose cluster is reached through a proxy that sees every write.
+struct Scene {
+    world: World,
+    proxy: KubeProxy,
+    /// The queue of the work under way.
+    now: Arc<Mutex<Option<(Recorder, DeploymentTargetId)>>>,
+    injected: Arc<Mutex<Option<Arc<Injected>>>>,
+    /// Objects that were written before the inventory knew them.
+    unknown: Arc<Mutex<Vec<String>>>,
+}
+
+impl Scene {
+    async fn new(context: &str) -> Self {
+        let mut world = World::new(context).await;
+        world.grants.cluster_scoped_kinds = vec!["*".to_owned()];
+        world.deadline = SignedDuration::from_mins(1);
+        let proxy = KubeProxy::start(
+            &world.direct.server,
+            world.direct.certificate_authority.as_deref(),
+        );
+        world.connection.server.clone_from(&proxy.url);
+        world.connection.certificate_authority = None;
+        let scene = Self {
+            world,
+            proxy,
+            now: Arc::default(),
+            injected: Arc::default(),
+            unknown: Arc::default(),
+        };
+        let (now, unknown) = (Arc::clone(&scene.now), Arc::clone(&scene.unknown));
+        let injected = Arc::clone(&scene.injected);
+        scene.proxy.rule(move |asked| {
+            let (queue, target) = now.lock().unwrap().clone()?;
+            let work = queue.with(target, |entry| entry.work.clone());
+            if asked.method == "PATCH" && asked.is_write() {
+                unknown.lock().unwrap().extend(not_in_inventory(&work, asked));
+            }
+            let injected = injected.lock().unwrap().clone()?;
+            // Watches and what follows a fault are not the step's doing.
+            let current = next(work.intent, &work.rendering, &work.progress);
+            (current == Some(injected.step))
+                .then(|| injected.of_request(asked))
+                .flatten()
+        });
+        scene
+    }
+
+    fn assign(&mut self, intent: Intent, version: Option<char>) -> Assignment {
+        let rendering = match version {
+            Some(version) => self.world.render(&bundle(&self.world, version)),
+            None => Rendering {
+                objects: Vec::new(),
+                hooks: Vec::new(),
+            },
+        };
+        let mut work = self.world.assign(intent, rendering);
+        if intent == Intent::Heal {
+            work.heals = work.rendering.object_refs();
+        }
+        work
+    }
+
+    /// Somebody changes a field by hand.
+    async fn drift(&self) {
+        let path = self.world.path("/api/v1", "configmaps/settings");
+        self.world
+            .merge(&path, &serde_json::json!({"data": {"version": "by hand"}}))
+            .await;
+    }
+
+    /// Carries work out, disturbed or not, until it succeeded.
+    async fn carry_out(&mut self, work: Assignment, injected: Option<Injected>) -> Finished {
+        let (queue, target) = (Recorder::default(), work.deployment_target);
+        let injected = injected.map(Arc::new);
+        if let Some(injected) = injected.clone() {
+            queue.tamper(move |report| injected.of_report(report));
+        }
+        (*self.injected.lock().unwrap()).clone_from(&injected);
+        queue.add(work);
+        *self.now.lock().unwrap() = Some((queue.clone(), target));
+        let mut running = start(&queue, injected.clone());
+        let over = queue.until(target, |entry| matches!(entry.state, State::Over(_)));
+        tokio::select! {
+            () = over => {}
+            () = queue.0.unanswered.notified() => {
+                running.kill().await;
+                // It may have claimed the work once more before its end: nobody waits here for a lease to run out.
+                queue.with(target, |entry| entry.state = State::Ready(slipway_domain::clock::process_now()));
+                running = start(&queue, None);
+                queue.until(target, |entry| matches!(entry.state, State::Over(_))).await;
+            }
+        }
+        running.stop().await;
+        let finished = queue.with(target, Finished::of);
+        self.world.inventory = finished.work.inventory.clone();
+        assert_eq!(finished.outcome, StepOutcome::Succeeded, "{:#?}", finished.notes);
+        if let Some(injected) = injected {
+            assert!(injected.fired.load(SeqCst), "nothing was disturbed");
+        }
+        finished
+    }
+}
+
+fn start(queue: &Recorder, injected: Option<Arc<Injected>>) -> Running {
+    Running::start_with(queue, ClientSettings::default(), |settings| {
+        settings.poll = SignedDuration::from_millis(50);
+        settings.retry = RetryDelays {
+            first: Duration::from_millis(20),
+            longest: Duration::from_millis(100),
+        };
+        settings.seam = injected.map(|injected| {
+            let seam: slipway_executor::Seam =
+                Arc::new(move |_: &Assignment, step: &StepKey, moment| injected.of_step(step, moment));
+            seam
+        });
+    })
+}
+
+/// The object that is written, if the recorded inventory does not know it.
+fn not_in_inventory(work: &Assignment, asked: &Asked<'_>) -> Option<String> {
+    let body: Value = serde_json::from_slice(asked.body).ok()?;
+    let object = ObjectRef::of(&body)?;
+    let known = work.inventory.0.iter().any(|item| {
+        item.object.kind == object.kind
+            && item.object.name == object.name
+            && item.object.api_version == object.api_version
+    });
+    (!known).then(|| format!("{} {}", object.kind, object.name))
+}
+
+/// Contents alone, without uids.
+fn plain(contents: &Contents) -> BTreeMap<&(String, String), &Value> {
+    contents
+        .iter()
+        .map(|(key, (content, _))| (key, content))
+        .collect()
+}
+
+/// What each version looks like when nothing is disturbed.
+struct Reference {
+    a: Contents,
+    b: Contents,
+}
+
+/// One intent's way from version to version, without faults.
+async fn reference(context: &str, intent: Intent) -> Reference {
+    let mut scene = Scene::new(context).await;
+    let work = scene.assign(Intent::Apply, Some('a'));
+    scene.carry_out(work, None).await;
+    let mut a = contents(&scene.world).await;
+    let mut b = Contents::new();
+    if intent == Intent::Clean {
+        let work = scene.assign(intent, None);
+        scene.carry_out(work, None).await;
+        b = contents(&scene.world).await;
+    } else if intent != Intent::Heal {
+        for version in ['b', 'a'] {
+            let work = scene.assign(intent, Some(version));
+            scene.carry_out(work, None).await;
+            let now = contents(&scene.world).await;
+            if version == 'a' { a = now } else { b = now }
+        }
+    }
+    take_away(scene.world).await;
+    Reference { a, b }
+}
+
+/// Disturbs every step of an intent with one fault, one deployment after the other.
+async fn campaign(context: String, intent: Intent, fault: Fault, reference: Arc<Reference>) {
+    let mut scene = Scene::new(&context).await;
+    let jobs = Jobs::follow(&scene.world);
+    let (mut version, mut covered) = ('a', BTreeSet::new());
+    let all = {
+        let rendering = scene
+            .assign(intent, (intent != Intent::Clean).then_some('a'))
+            .rendering;
+        scene.world.generation -= 1;
+        steps(intent, &rendering)
+    };
+    if intent != Intent::Apply {
+        let work = scene.assign(Intent::Apply, Some('a'));
+        scene.carry_out(work, None).await;
+        version = if intent == Intent::Heal { 'a' } else { 'b' };
+    }
+    // First where the namespace is made, then where it is there.
+    let mut order = all.clone();
+    if intent == Intent::Apply {
+        order.sort_by_key(|step| *step != Step::Namespace);
+    }
+    for step in order {
+        if step == Step::Namespace && intent != Intent::Apply {
+            continue; // It is there: nothing is written, and nothing is to be lost.
+        }
+        let at = all.iter().position(|other| *other == step).unwrap();
+        let previous = at.checked_sub(1).map(|before| StepKey::from(all[before]));
+        let asks = !(step == Step::Preflight && intent == Intent::Clean);
+        if fault == Fault::GivesUp && previous.is_none() || fault.is_of_requests() && !asks {
+            covered.insert(StepKey::from(step));
+            continue; // Before its first step a worker has done nothing; where there is nothing to apply nothing is asked.
+        }
+        if intent == Intent::Heal {
+            scene.drift().await;
+        }
+        let before = contents(&scene.world).await;
+        let wanted = (intent != Intent::Clean).then_some(version);
+        let work = scene.assign(intent, wanted);
+        let injected = Injected {
+            fault,
+            step,
+            previous,
+            fired: AtomicBool::new(false),
+        };
+        let name = format!("{intent:?}, {fault:?} at {}", StepKey::from(step));
+        let finished = scene.carry_out(work, Some(injected)).await;
+        check(&scene, &name, &finished, &before, &reference, version).await;
+        covered.insert(StepKey::from(step));
+        if intent == Intent::Clean {
+            let work = scene.assign(Intent::Apply, Some('a'));
+            scene.carry_out(work, None).await;
+        } else if intent != Intent::Heal {
+            version = if version == 'a' { 'b' } else { 'a' };
+        }
+    }
+    let skipped = StepKey::from(Step::Namespace);
+    for step in &all {
+        let key = StepKey::from(*step);
+        assert!(
+            covered.contains(&key) || intent != Intent::Apply && key == skipped,
+            "{key} was not disturbed"
+        );
+    }
+    jobs.ran_once(&format!("{intent:?}, {fault:?}"));
+    take_away(scene.world).await;
+}
+
+/// All is as it would have been.
+async fn check(
+    scene: &Scene,
+    name: &str,
+    finished: &Finished,
+    before: &Contents,
+    reference: &Reference,
+    version: char,
+) {
+    let now = contents(&scene.world).await;
+    let wanted = if version == 'a' {
+        &reference.a
+    } else {
+        &reference.b
+    };
+    // A Job of an earlier phase is left or not; those that ran now are counted by who follows them.
+    let is_job = |key: &(String, String)| key.0 == "Job";
+    let (mut is, mut should) = (plain(&now), plain(wanted));
+    is.retain(|key, _| !is_job(key));
+    should.retain(|key, _| !is_job(key));
+    assert_eq!(is, should, "{name}");
+    for (key, (_, uid)) in now.iter().filter(|(key, _)| !is_job(key)) {
+        if let Some((_, was)) = before.get(key) {
+            assert_eq!(uid, was, "{name}: {key:?} was made anew");
+        }
+    }
+    let inventory: BTreeMap<_, _> = finished
+        .work
+        .inventory
+        .0
+        .iter()
+        .map(|item| {
+            let plain = item.object.name.replace(scene.world.namespace.as_str(), "unique");
+            ((item.object.kind.clone(), plain), item.uid.clone())
+        })
+        .collect();
+    // Pruning leaves what holds things of others, and says so; the rest is exactly what is there.
+    let holds = |key: &(String, String)| {
+        matches!(
+            key.0.as_str(),
+            "Namespace" | "CustomResourceDefinition" | "PersistentVolumeClaim"
+        )
+    };
+    let cleaned = finished.work.intent == Intent::Clean;
+    let there: BTreeMap<_, _> = now
+        .iter()
+        .filter(|(key, _)| !(is_job(key) || cleaned && holds(key)))
+        .map(|(key, (_, uid))| (key.clone(), Some(uid.clone())))
+        .collect();
+    assert_eq!(inventory, there, "{name}: the inventory and the cluster");
+    let unknown = scene.unknown.lock().unwrap().clone();
+    assert!(
+        unknown.is_empty(),
+        "{name}: written before the inventory knew: {unknown:?}"
+    );
+}
+
+/// The uids of every Job that was ever seen, by deployment and name.
+type Runs = BTreeMap<(String, String), BTreeSet<String>>;
+
+/// Follows the Jobs.
+struct Jobs {
+    seen: Arc<Mutex<Runs>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Jobs {
+    fn follow(world: &World) -> Self {
+        use futures::StreamExt as _;
+        use kube::{api::DynamicObject, core::GroupVersionKind, discovery::ApiResource, runtime::watcher};
+        let jobs = ApiResource::from_gvk(&GroupVersionKind::gvk("batch", "v1", "Job"));
+        let api: kube::Api<DynamicObject> =
+            kube::Api::namespaced_with(world.client(), world.namespace.as_str(), &jobs);
+        let seen = Arc::new(Mutex::new(BTreeMap::<_, BTreeSet<String>>::new()));
+        let kept = Arc::clone(&seen);
+        let task = tokio::spawn(async move {
+            let mut events = std::pin::pin!(watcher(api, watcher::Config::default()));
+            while let Some(event) = events.next().await {
+                if let Ok(watcher::Event::Apply(job) | watcher::Event::InitApply(job)) = event {
+                    let metadata = job.metadata;
+                    let deployment = metadata
+                        .annotations
+                        .unwrap_or_default()
+                        .remove("slipway.dev/generation");
+                    let key = (deployment.unwrap_or_default(), metadata.name.unwrap_or_default());
+                    kept.lock()
+                        .unwrap()
+                        .entry(key)
+                        .or_default()
+                        .insert(metadata.uid.unwrap_or_default());
+                }
+            }
+        });
+        Self { seen, task }
+    }
+
+    fn ran_once(self, name: &str) {
+        self.task.abort();
+        let seen = self.seen.lock().unwrap();
+        assert!(seen.len() >= 2, "{name}: few hooks were seen: {seen:?}");
+        for (job, uids) in seen.iter() {
+            assert_eq!(uids.len(), 1, "{name}: hook {job:?} ran as {uids:?}");
+        }
+    }
+}
+
+async fn every_fault(intent: Intent) {
+    // One that is new gets a test of its own, below.
+    match intent {
+        Intent::Apply | Intent::RollBack | Intent::Heal | Intent::Clean => {}
+    }
+    let reference = Arc::new(reference("staging", intent).await);
+    let contexts = ["staging", "eu", "us"];
+    let campaigns: Vec<_> = FAULTS
+        .into_iter()
+        .enumerate()
+        .map(|(i, fault)| {
+            let context = contexts[i % contexts.len()].to_owned();
+            (
+                fault,
+                tokio::spawn(campaign(context, intent, fault, Arc::clone(&reference))),
+            )
+        })
+        .collect();
+    let mut failed = Vec::new();
+    for (fault, campaign) in campaigns {
+        if let Err(error) = campaign.await {
+            failed.push(format!("{fault:?}: {error}"));
+        }
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_of_applying_fails_before_fails_after_and_is_repeated_to_the_same_end() {
+    every_fault(Intent::Apply).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_of_rolling_back_fails_before_fails_after_and_is_repeated_to_the_same_end() {
+    every_fault(Intent::RollBack).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_of_healing_fails_before_fails_after_and_is_repeated_to_the_same_end() {
+    every_fault(Intent::Heal).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_of_cleaning_fails_before_fails_after_and_is_repeated_to_the_same_end() {
+    every_fault(Intent::Clean).await;
+}
