@@ -51,6 +51,17 @@ pub(crate) fn is_ours(object: &Value, service: &str, environment: &str) -> bool 
     label(object, LABEL_SERVICE) == Some(service) && label(object, LABEL_ENVIRONMENT) == Some(environment)
 }
 
+/// Whether a manager has applied it, by the API server's own record.
+pub(crate) fn is_applied_by(object: &Value, manager: &str) -> bool {
+    object["metadata"]["managedFields"]
+        .as_array()
+        .is_some_and(|entries| {
+            entries
+                .iter()
+                .any(|entry| entry["manager"] == manager && entry["operation"] == "Apply")
+        })
+}
+
 /// Whether it is being deleted.
 pub(crate) fn is_terminating(object: &Value) -> bool {
     object["metadata"]["deletionTimestamp"].is_string()

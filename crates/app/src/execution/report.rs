@@ -67,6 +67,8 @@ pub(super) async fn report(app: &App, assignment: &Assignment, report: Report) -
         let cluster = assignment.connection.name.to_string();
         metrics::counter!(names::STALE_REPORTS, "cluster" => cluster).increment(1);
         tracing::warn!(work = %assignment.lease.work, fence = assignment.lease.fence, "a stale report touches nothing");
+        // At once: whoever was waited for in between, a lock on the work may be held, and claims skip what is locked.
+        tx.rollback().await?;
         return Ok(Ack::Lost);
     };
     let end = end_of(&report.outcome, attempts);

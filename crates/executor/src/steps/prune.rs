@@ -1,9 +1,9 @@
 //! Takes away what was applied before and is not wanted any more: the inventory minus the rendering, and Jobs of hooks
-//! that are gone. Only what still carries our labels and has the uid we know is deleted, by that uid.
+//! that are gone. Only what still carries our labels and has the uid we know, or was made anew by us, is deleted, by its uid.
 
 use super::{Context, Stop, hook, refusal};
 use crate::{
-    api::{Cluster, Resource},
+    api::{Cluster, FIELD_MANAGER, Resource},
     concurrent::try_all,
     fault::CallError,
     object::{self, annotation},
@@ -159,8 +159,11 @@ fn judge(
             "{title} was kept: it no longer carries the labels of this service"
         ));
     }
+    // An object that was deleted by hand and then made anew by us is ours, also when the worker that made it ended before
+    // it could tell its uid.
     if let (Some(known), Some(there)) = (&item.uid, object::uid(&live))
         && known != there
+        && !object::is_applied_by(&live, FIELD_MANAGER)
     {
         return Candidate::Keep(format!(
             "{title} was kept: somebody deleted ours and created it anew"

@@ -7,14 +7,22 @@ use slipway_domain::{plan::target::Intent, render::Rendering};
 #[tokio::test]
 async fn what_the_release_no_longer_contains_goes_and_what_is_not_ours_stays() {
     let mut world = World::new("staging").await;
-    let all: String = ["keep", "drop", "relabelled", "recreated"]
+    let all: String = ["keep", "drop", "unreported", "relabelled", "recreated"]
         .iter()
         .map(|n| config(n, "one"))
         .collect();
     let work = world.deploy(&all);
     world.succeed(work).await;
-    let at = |name: &str| world.path("/api/v1", &format!("configmaps/{name}"));
     let json = "application/json";
+    // One that somebody deleted, and that we made anew without anybody hearing of it: the worker ended before its report.
+    let known = world.inventory.clone();
+    let path = world.path("/api/v1", "configmaps/unreported");
+    world.send("DELETE", &path, json, &json!({})).await.unwrap();
+    let work = world.deploy(&all);
+    world.succeed(work).await;
+    assert!(world.get(&path).await.is_some());
+    world.inventory = known;
+    let at = |name: &str| world.path("/api/v1", &format!("configmaps/{name}"));
     // Somebody's own; one that somebody took over; one that somebody deleted and made anew, labels and all.
     let theirs = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}});
     world.send("POST", &at(""), json, &theirs).await.unwrap();
@@ -35,7 +43,10 @@ async fn what_the_release_no_longer_contains_goes_and_what_is_not_ours_stays() {
 
     let work = world.deploy(&config("keep", "one"));
     let finished = world.succeed(work).await;
-    assert_eq!(finished.told("object.pruned"), ["deleted ConfigMap drop"]);
+    assert_eq!(
+        finished.told("object.pruned"),
+        ["deleted ConfigMap drop", "deleted ConfigMap unreported"]
+    );
     let kept = finished.told("object.kept").join("\n");
     assert!(
         kept.contains("ConfigMap relabelled was kept: it no longer carries the labels"),

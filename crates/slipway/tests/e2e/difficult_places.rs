@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use slipway_testkit::live::{
     Namespace, World,
     manifests::{GOOD, config, deployment, hook},
-    text,
+    text, within,
 };
+use std::time::Duration;
 
 async fn targets(world: &World) -> Vec<Value> {
     let path = format!("/v1/targets?service={}", world.service);
@@ -103,12 +104,16 @@ async fn a_service_that_moves_to_another_namespace_stays_where_it_was_until_some
         .await
         .problem(409, "conflict")
         .says("holds nothing");
-    let entries = world.iris.get("/v1/audit/entries?limit=200").await.expect(200);
-    let entries = entries["items"].as_array().expect("a page").clone();
-    let asked = entries
-        .iter()
-        .find(|e| e["subject"] == cleaning.as_str() && e["action"] == "deployment.request");
-    let asked = asked.unwrap_or_else(|| panic!("no entry: {entries:#?}"));
+    let mut asked = Value::Null;
+    let chained = async || {
+        let entries = world.iris.get("/v1/audit/entries?limit=200").await.expect(200);
+        let mut entries = entries["items"].as_array().expect("a page").iter();
+        let of_it =
+            entries.find(|e| e["subject"] == cleaning.as_str() && e["action"] == "deployment.request");
+        asked = of_it.cloned().unwrap_or_default();
+        asked.is_object()
+    };
+    within(Duration::from_secs(10), "the cleaning is in the record", chained).await;
     assert_eq!(asked["actor"], "otto", "{asked:#}");
 
     // Even that can be undone: what ran at the former place comes back, from its stored rendering.
