@@ -45,8 +45,12 @@ fn objects() -> Vec<Value> {
 
 /// As one file: JSON is YAML.
 fn manifests() -> String {
-    let documents: Vec<String> = objects().iter().map(Value::to_string).collect();
-    documents.join("\n---\n")
+    // What begins with a separator is YAML to kubectl too; what begins with a brace is JSON, which has none.
+    let documents: Vec<String> = objects()
+        .iter()
+        .map(|object| format!("---\n{object}\n"))
+        .collect();
+    documents.concat()
 }
 
 fn cluster_of(target: usize) -> &'static str {
