@@ -110,22 +110,23 @@ mod tests {
     use super::*;
     use slipway_api_types::registry::Overlay;
 
-    fn scratch(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("slipway-files-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(folder.join("inner")).unwrap();
+    /// A folder that goes with its owner.
+    fn scratch() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("inner")).unwrap();
         folder
     }
 
     #[test]
     fn a_folder_becomes_one_bundle_in_the_order_of_its_paths() {
-        let folder = scratch("bundle");
+        let scratch = scratch();
+        let folder = scratch.path();
         fs::write(folder.join("b.yaml"), "b: 1").unwrap();
         fs::write(folder.join("a.yml"), "# first\n---\na: 1\n").unwrap();
         fs::write(folder.join("inner").join("c.json"), "{\"c\": 1}\n").unwrap();
         fs::write(folder.join("empty.yaml"), "\n").unwrap();
         fs::write(folder.join("README.md"), "not this").unwrap();
-        let bundle = manifests(&[folder.clone(), folder.join("a.yml")]).unwrap();
+        let bundle = manifests(&[folder.to_owned(), folder.join("a.yml")]).unwrap();
         assert_eq!(
             bundle,
             "# first\n---\na: 1\n---\nb: 1\n---\n{\"c\": 1}\n# first\n---\na: 1\n"
@@ -134,7 +135,8 @@ mod tests {
 
     #[test]
     fn a_missing_file_and_a_folder_without_manifests_are_named() {
-        let folder = scratch("none");
+        let scratch = scratch();
+        let folder = scratch.path();
         for path in [folder.join("inner"), folder.join("missing.yaml")] {
             let failure = manifests(std::slice::from_ref(&path)).unwrap_err().to_string();
             assert!(failure.starts_with(&path.display().to_string()), "{failure}");
@@ -143,7 +145,8 @@ mod tests {
 
     #[test]
     fn configuration_is_json_or_yaml_and_refuses_what_it_does_not_know() {
-        let folder = scratch("config");
+        let scratch = scratch();
+        let folder = scratch.path();
         let path = folder.join("config");
         fs::write(
             &path,

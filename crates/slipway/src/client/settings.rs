@@ -152,10 +152,11 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
 
-    fn scratch(name: &str) -> PathBuf {
-        let folder = env::temp_dir().join(format!("slipway-settings-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        folder.join("slipway").join("config.toml")
+    /// Where settings are kept, in a folder that goes with its owner.
+    fn scratch() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("slipway").join("config.toml");
+        (folder, path)
     }
 
     fn kept_token(access: &Access) -> Option<&str> {
@@ -164,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_kept_token_goes_to_its_own_server_only() {
-        let path = scratch("own");
+        let (_folder, path) = scratch();
         let server = base_url("https://slipway.example").unwrap();
         keep(
             &path,
@@ -204,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_broken_file_is_named_and_not_quoted() {
-        let path = scratch("broken");
+        let (_folder, path) = scratch();
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, "token = s3cret").unwrap();
         let failure = access(None, None, &path).unwrap_err().to_string();

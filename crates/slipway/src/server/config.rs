@@ -18,7 +18,9 @@ pub(super) struct Settings {
     /// Where the API listens.
     #[serde(default = "listen")]
     pub(super) listen: SocketAddr,
+    #[serde(default)]
     pub(super) database: DatabaseSettings,
+    #[serde(default)]
     pub(super) secrets: Secrets,
     /// Who may vouch for people and machines.
     #[serde(default)]
@@ -53,18 +55,21 @@ const fn drain() -> u64 {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct DatabaseSettings {
     /// Connection URL; `DATABASE_URL` when absent.
-    #[serde(default)]
     pub(super) url: String,
     /// Most connections of this process.
-    #[serde(default = "connections")]
     pub(super) connections: u32,
 }
 
-const fn connections() -> u32 {
-    20
+impl Default for DatabaseSettings {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            connections: 20,
+        }
+    }
 }
 
 impl std::fmt::Debug for DatabaseSettings {
@@ -77,17 +82,14 @@ impl std::fmt::Debug for DatabaseSettings {
 }
 
 /// Keys that encrypt clusters' credentials.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Secrets {
     /// 32 bytes, base64.
-    #[serde(default)]
     key: Option<String>,
     /// A file with it, instead.
-    #[serde(default)]
     key_file: Option<PathBuf>,
     /// Keys that were it before.
-    #[serde(default)]
     older_keys: Vec<String>,
 }
 
