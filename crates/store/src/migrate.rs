@@ -2,6 +2,7 @@
 
 use sqlx::{
     Connection as _, PgConnection, PgPool,
+    error::DatabaseError,
     migrate::{MigrateError, Migrator},
 };
 use std::time::{Duration, Instant};
@@ -10,6 +11,12 @@ use std::time::{Duration, Instant};
 const LOCK: &str = "slipway:migrate";
 /// How long to wait for somebody else who does.
 const TURN: Duration = Duration::from_mins(5);
+/// How long a statement of a migration waits for its lock on a table. Less than Postgres takes to look for a deadlock
+/// (`deadlock_timeout`, a second unless somebody changed it), so that it is the migration that gives way, and never a
+/// transaction of a server that is at work.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '700ms'";
+/// How long to go on trying to get the locks, each time from the beginning of a migration.
+const LOCKED_WITHIN: Duration = Duration::from_mins(2);
 /// How long connections of others may be busy before they are left as they are.
 const RENEWED_WITHIN: Duration = Duration::from_secs(15);
 
@@ -26,12 +33,43 @@ pub(crate) async fn migrate(pool: &PgPool, known: &Migrator) -> Result<(), Migra
     // What a newer server has brought along is none of this one's business: it is told to serve beside it.
     let mut migrator = Migrator::with_migrations(known.migrations.to_vec());
     migrator.set_ignore_missing(true);
-    migrator.run(pool).await?;
+    apply(&mut one, &migrator).await?;
     if before > 0 && applied(&mut one).await? > before {
+        // Our own go first: whoever gets one of them next would find it ended.
+        while let Some(idle) = pool.try_acquire() {
+            idle.close().await?;
+        }
         renew(&mut one).await?;
     }
     one.close().await?;
     Ok(())
+}
+
+/// Applies them on a connection that waits for nobody long. A migration is one transaction: when servers at work hold what it
+/// needs, it gives everything back, lets them go on, and begins again.
+async fn apply(one: &mut PgConnection, migrator: &Migrator) -> Result<(), MigrateError> {
+    let (began, mut pause) = (Instant::now(), Duration::from_millis(50));
+    sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut *one).await?;
+    loop {
+        match migrator.run_direct(None, &mut *one, false).await {
+            Err(error) if is_in_the_way(&error) && began.elapsed() < LOCKED_WITHIN => {
+                tracing::info!(%error, "the schema is in use: trying again");
+            }
+            done => return done,
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
+}
+
+/// Whether others hold a lock that a migration needs.
+fn is_in_the_way(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    // lock_not_available, deadlock_detected
+    matches!(code.as_deref(), Some("55P03" | "40P01"))
 }
 
 /// Waits until nobody else migrates. Not by waiting for the lock: connections give up waiting for locks after a while.
