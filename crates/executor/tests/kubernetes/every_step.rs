@@ -3,6 +3,10 @@
 //! not know.
 //!
 //! The steps are the planner's own: one of a new kind does not compile here before [`effect`] says what its effect is.
+//!
+//! There are several ways in which a step can fail before its effect, and several after it. By default they take turns from
+//! step to step, so that every step fails before, fails after and is repeated, and every way is taken somewhere; with
+//! `SLIPWAY_EVERY_FAULT=1` every step takes every way, which is minutes longer.
 
 use crate::{
     every_step_bundle::{Contents, bundle, contents, take_away},
@@ -47,17 +51,22 @@ enum Fault {
     Twice,
 }
 
-const FAULTS: [Fault; 10] = [
-    Fault::Refused,
-    Fault::NeverSent,
-    Fault::GivesUp,
-    Fault::PanicsBefore,
-    Fault::AnswerReplaced,
-    Fault::AnswerLost,
-    Fault::ReportLost,
-    Fault::Dies,
-    Fault::PanicsAfter,
-    Fault::Twice,
+/// The ways in which a step fails before its effect, after it, and is done again.
+const WAYS: [&[Fault]; 3] = [
+    &[
+        Fault::Refused,
+        Fault::NeverSent,
+        Fault::GivesUp,
+        Fault::PanicsBefore,
+    ],
+    &[
+        Fault::AnswerReplaced,
+        Fault::AnswerLost,
+        Fault::ReportLost,
+        Fault::Dies,
+        Fault::PanicsAfter,
+    ],
+    &[Fault::Twice],
 ];
 
 impl Fault {
@@ -68,6 +77,20 @@ impl Fault {
             Self::Refused | Self::NeverSent | Self::AnswerReplaced | Self::AnswerLost
         )
     }
+
+    /// Whether it can befall a step: before its first a worker has done nothing, and where there is nothing to apply
+    /// nothing is asked.
+    fn can_befall(self, step: Step, intent: Intent) -> bool {
+        let is_first = step == Step::Preflight;
+        !(self == Self::GivesUp && is_first || self.is_of_requests() && is_first && intent == Intent::Clean)
+    }
+}
+
+/// The first of these ways that a step can take, from the one whose turn it is.
+fn whose_turn(ways: &[Fault], turn: usize, step: Step, intent: Intent) -> Option<Fault> {
+    (0..ways.len())
+        .map(|next| ways[(turn + next) % ways.len()])
+        .find(|fault| fault.can_befall(step, intent))
 }
 
 /// Whether a request is what a step is for; of a step that only reads, any is.
@@ -302,11 +325,16 @@ async fn reference(context: &str, intent: Intent) -> Reference {
     Reference { a, b }
 }
 
-/// Disturbs every step of an intent with one fault, one deployment after the other.
-async fn campaign(context: String, intent: Intent, fault: Fault, reference: Arc<Reference>) {
+/// Disturbs every step of an intent, one deployment after the other, in these ways in turns from this one on.
+async fn campaign(
+    context: String,
+    intent: Intent,
+    (ways, from): (&'static [Fault], usize),
+    reference: Arc<Reference>,
+) -> BTreeSet<String> {
     let mut scene = Scene::new(&context).await;
     let jobs = Jobs::follow(&scene.world);
-    let (mut version, mut covered) = ('a', BTreeSet::new());
+    let (mut version, mut covered, mut taken) = ('a', BTreeSet::new(), BTreeSet::new());
     let all = {
         let rendering = scene
             .assign(intent, (intent != Intent::Clean).then_some('a'))
@@ -330,11 +358,11 @@ async fn campaign(context: String, intent: Intent, fault: Fault, reference: Arc<
         }
         let at = all.iter().position(|other| *other == step).unwrap();
         let previous = at.checked_sub(1).map(|before| StepKey::from(all[before]));
-        let asks = !(step == Step::Preflight && intent == Intent::Clean);
-        if fault == Fault::GivesUp && previous.is_none() || fault.is_of_requests() && !asks {
+        let Some(fault) = whose_turn(ways, from + at, step, intent) else {
             covered.insert(StepKey::from(step));
-            continue; // Before its first step a worker has done nothing; where there is nothing to apply nothing is asked.
-        }
+            continue;
+        };
+        taken.insert(format!("{fault:?}"));
         if intent == Intent::Heal {
             scene.drift().await;
         }
@@ -366,8 +394,9 @@ async fn campaign(context: String, intent: Intent, fault: Fault, reference: Arc<
             "{key} was not disturbed"
         );
     }
-    jobs.ran_once(&format!("{intent:?}, {fault:?}"));
+    jobs.ran_once(&format!("{intent:?}, {ways:?} from {from}"));
     take_away(scene.world).await;
+    taken
 }
 
 /// All is as it would have been.
@@ -483,24 +512,33 @@ async fn every_fault(intent: Intent) {
     }
     let reference = Arc::new(reference("staging", intent).await);
     let contexts = ["staging", "eu", "us"];
-    let campaigns: Vec<_> = FAULTS
-        .into_iter()
+    let every = std::env::var_os("SLIPWAY_EVERY_FAULT").is_some();
+    let turns = WAYS.into_iter().flat_map(|ways| {
+        let turns = if every { ways.len() } else { 1 };
+        (0..turns).map(move |turn| (ways, turn))
+    });
+    let campaigns: Vec<_> = turns
         .enumerate()
-        .map(|(i, fault)| {
+        .map(|(i, turn)| {
             let context = contexts[i % contexts.len()].to_owned();
-            (
-                fault,
-                tokio::spawn(campaign(context, intent, fault, Arc::clone(&reference))),
-            )
+            let campaign = campaign(context, intent, turn, Arc::clone(&reference));
+            (turn, tokio::spawn(campaign))
         })
         .collect();
-    let mut failed = Vec::new();
-    for (fault, campaign) in campaigns {
-        if let Err(error) = campaign.await {
-            failed.push(format!("{fault:?}: {error}"));
+    let (mut failed, mut taken) = (Vec::new(), BTreeSet::new());
+    for ((ways, turn), campaign) in campaigns {
+        match campaign.await {
+            Ok(ways) => taken.extend(ways),
+            Err(error) => failed.push(format!("{ways:?} from {turn}: {error}")),
         }
     }
     assert!(failed.is_empty(), "{failed:#?}");
+    let all: BTreeSet<String> = WAYS.concat().iter().map(|way| format!("{way:?}")).collect();
+    // Few steps: some ways are other intents' to take.
+    assert!(
+        taken == all || !every && matches!(intent, Intent::Heal | Intent::Clean),
+        "{taken:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
