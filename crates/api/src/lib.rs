@@ -24,12 +24,8 @@ mod v1;
 
 pub use config::{ApiConfig, RenderMetrics};
 
-use axum::{
-    Router,
-    http::HeaderMap,
-    middleware::{from_fn, from_fn_with_state},
-    routing::get,
-};
+use axum::{Router, http::HeaderMap, middleware::from_fn_with_state, routing::get};
+use middleware::measure::Routes;
 use slipway_app::App;
 use state::ApiState;
 use std::sync::Arc;
@@ -66,7 +62,10 @@ pub fn router(app: App, config: ApiConfig, shutdown: CancellationToken) -> Route
         .route("/problems/{slug}", get(problem::page::show))
         .fallback(unknown_path)
         .layer(CatchPanicLayer::custom(middleware::panic::answer))
-        .layer(from_fn(middleware::context::layer))
+        .layer(from_fn_with_state(
+            Arc::<Routes>::default(),
+            middleware::context::layer,
+        ))
         .with_state(state)
 }
 
@@ -77,7 +76,10 @@ pub fn system_router(app: App, config: ApiConfig, shutdown: CancellationToken) -
     system
         .fallback(unknown_path)
         .layer(CatchPanicLayer::custom(middleware::panic::answer))
-        .layer(from_fn(middleware::context::layer))
+        .layer(from_fn_with_state(
+            Arc::<Routes>::default(),
+            middleware::context::layer,
+        ))
         .with_state(state)
 }
 

@@ -1,10 +1,10 @@
 //! The outermost layer: gives a request its id, continues its trace, writes problems, measures, and sets the headers
 //! that every response carries.
 
-use super::measure;
+use super::measure::{self, Routes};
 use crate::problem::{Failure, catalogue};
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, header},
     middleware::Next,
     response::Response,
@@ -31,7 +31,7 @@ pub(crate) struct RequestContext {
 const SLOW: Duration = Duration::from_secs(1);
 
 /// The layer.
-pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
+pub(crate) async fn layer(State(routes): State<Arc<Routes>>, mut request: Request, next: Next) -> Response {
     let mut context = RequestContext {
         id: header_text(request.headers(), &REQUEST_ID)
             .filter(|id| is_sane_id(id))
@@ -43,10 +43,9 @@ pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
     let id = Arc::clone(&context.id);
     let method = request.method().clone();
     let is_read = method.is_safe();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| Arc::from("unmatched"), |path| Arc::<str>::from(path.as_str()));
+    let path = request.extensions().get::<MatchedPath>();
+    let timer = measure::Timer::start(&routes, &method, path.map_or("unmatched", MatchedPath::as_str));
+    let route = timer.route();
     let span = tracing::info_span!(
         "api.request",
         request = %id,
@@ -68,7 +67,6 @@ pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
     }
     request.extensions_mut().insert(context);
 
-    let timer = measure::Timer::start(&method, route);
     async move {
         let mut response = write_problem(next.run(request).await, &id);
         let headers = response.headers_mut();

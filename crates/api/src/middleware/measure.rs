@@ -1,80 +1,143 @@
 //! Requests, counted and timed by route, method and class of status.
 
 use axum::http::{Method, StatusCode};
+use metrics::{Counter, Gauge, Histogram};
 use slipway_telemetry::catalogue as names;
 use std::{
-    sync::Arc,
+    collections::HashMap,
+    sync::{Arc, OnceLock, PoisonError, RwLock},
     time::{Duration, Instant},
 };
+
+/// How a request ended, as a label.
+const CLASSES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "cancelled"];
+const CANCELLED: usize = 4;
+
+/// What is counted of each route. By name and labels a metric is found anew at each use, which takes longer than counting.
+#[derive(Default)]
+pub(crate) struct Routes {
+    in_flight: OnceLock<Gauge>,
+    known: RwLock<HashMap<Arc<str>, Methods>>,
+}
+
+type Methods = [OnceLock<Arc<Route>>; LABELS.len()];
+
+/// One method of one route.
+struct Route {
+    method: &'static str,
+    path: Arc<str>,
+    requests: [OnceLock<Counter>; CLASSES.len()],
+    duration: OnceLock<Histogram>,
+}
+
+impl Routes {
+    fn find(&self, method: &Method, route: &str) -> Arc<Route> {
+        let label = label(method);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(route) = known.get(route).and_then(|methods| methods[label].get()) {
+            return Arc::clone(route);
+        }
+        drop(known);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let route = Arc::<str>::from(route);
+        let methods = known.entry(Arc::clone(&route)).or_default();
+        let found = methods[label].get_or_init(|| {
+            Arc::new(Route {
+                method: LABELS[label],
+                path: route,
+                requests: [const { OnceLock::new() }; CLASSES.len()],
+                duration: OnceLock::new(),
+            })
+        });
+        Arc::clone(found)
+    }
+
+    fn in_flight(&self) -> &Gauge {
+        self.in_flight
+            .get_or_init(|| metrics::gauge!(names::HTTP_IN_FLIGHT))
+    }
+}
+
+impl Route {
+    fn count(&self, class: usize) {
+        let counter = self.requests[class].get_or_init(|| {
+            metrics::counter!(
+                names::HTTP_REQUESTS,
+                "method" => self.method,
+                "route" => self.path.to_string(),
+                "status" => CLASSES[class],
+            )
+        });
+        counter.increment(1);
+    }
+
+    fn took(&self, took: Duration) {
+        let histogram = self.duration.get_or_init(|| {
+            metrics::histogram!(
+                names::HTTP_DURATION,
+                "method" => self.method,
+                "route" => self.path.to_string(),
+            )
+        });
+        histogram.record(took.as_secs_f64());
+    }
+}
 
 /// Times one request. A request whose client goes away before the answer counts as `cancelled`.
 pub(super) struct Timer {
     started: Instant,
-    method: &'static str,
-    route: Arc<str>,
+    routes: Arc<Routes>,
+    route: Arc<Route>,
     finished: bool,
 }
 
 impl Timer {
-    pub(super) fn start(method: &Method, route: Arc<str>) -> Self {
-        metrics::gauge!(names::HTTP_IN_FLIGHT).increment(1.0);
+    pub(super) fn start(routes: &Arc<Routes>, method: &Method, route: &str) -> Self {
+        routes.in_flight().increment(1.0);
         Self {
             started: Instant::now(),
-            method: label(method),
-            route,
+            routes: Arc::clone(routes),
+            route: routes.find(method, route),
             finished: false,
         }
+    }
+
+    /// The route, as it is counted.
+    pub(super) fn route(&self) -> Arc<str> {
+        Arc::clone(&self.route.path)
     }
 
     pub(super) fn finish(mut self, status: StatusCode) -> Duration {
         self.finished = true;
         let class = match status.as_u16() {
-            200..300 => "2xx",
-            300..400 => "3xx",
-            400..500 => "4xx",
-            _ => "5xx",
+            200..300 => 0,
+            300..400 => 1,
+            400..500 => 2,
+            _ => 3,
         };
         let took = self.started.elapsed();
-        self.count(class);
-        metrics::histogram!(
-            names::HTTP_DURATION,
-            "method" => self.method,
-            "route" => self.route.to_string(),
-        )
-        .record(took.as_secs_f64());
+        self.route.count(class);
+        self.route.took(took);
         took
-    }
-
-    fn count(&self, class: &'static str) {
-        metrics::counter!(
-            names::HTTP_REQUESTS,
-            "method" => self.method,
-            "route" => self.route.to_string(),
-            "status" => class,
-        )
-        .increment(1);
     }
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        metrics::gauge!(names::HTTP_IN_FLIGHT).decrement(1.0);
+        self.routes.in_flight().decrement(1.0);
         if !self.finished {
-            self.count("cancelled");
+            self.route.count(CANCELLED);
         }
     }
 }
 
-/// A method as a label: whatever a client makes up must not make new series.
-fn label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PATCH => "PATCH",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
-    }
+/// Methods as labels: whatever a client makes up must not make new series.
+const LABELS: [&str; 8] = [
+    "GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS", "other",
+];
+
+fn label(method: &Method) -> usize {
+    let method = method.as_str();
+    let known = LABELS.iter().position(|label| *label == method);
+    known.unwrap_or(LABELS.len() - 1)
 }

@@ -4,5 +4,5 @@
 pub(crate) mod authenticate;
 pub(crate) mod context;
 pub(crate) mod limits;
-mod measure;
+pub(crate) mod measure;
 pub(crate) mod panic;

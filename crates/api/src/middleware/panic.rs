@@ -22,8 +22,9 @@ pub(crate) fn answer(panic: Box<dyn Any + Send + 'static>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use crate::middleware::{context, panic};
-    use axum::{Router, body::Body, http::Request, middleware::from_fn, routing::get};
+    use crate::middleware::{context, measure::Routes, panic};
+    use axum::{Router, body::Body, http::Request, middleware::from_fn_with_state, routing::get};
+    use std::sync::Arc;
     use tower::ServiceExt as _;
     use tower_http::catch_panic::CatchPanicLayer;
 
@@ -36,7 +37,7 @@ mod tests {
         let router = Router::new()
             .route("/", get(broken))
             .layer(CatchPanicLayer::custom(panic::answer))
-            .layer(from_fn(context::layer));
+            .layer(from_fn_with_state(Arc::<Routes>::default(), context::layer));
         let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()["content-type"], crate::problem::MEDIA_TYPE);

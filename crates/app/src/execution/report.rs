@@ -14,7 +14,7 @@ use slipway_store::{
     deployment_targets,
     deployments::{self, Row},
     steps, targets,
-    work::{self, Failed},
+    work::{self, Failed, Held},
 };
 use slipway_telemetry::catalogue as names;
 
@@ -63,7 +63,7 @@ pub(super) async fn report(app: &App, assignment: &Assignment, report: Report) -
         deployments::lock(&mut tx, assignment.deployment).await?
     };
     let row = row.ok_or_else(|| Error::internal(format!("deployment {} is gone", assignment.deployment)))?;
-    let Some(attempts) = work::hold(&mut tx, &assignment.lease).await? else {
+    let Some(held) = work::hold(&mut tx, &assignment.lease).await? else {
         let cluster = assignment.connection.name.to_string();
         metrics::counter!(names::STALE_REPORTS, "cluster" => cluster).increment(1);
         tracing::warn!(work = %assignment.lease.work, fence = assignment.lease.fence, "a stale report touches nothing");
@@ -71,8 +71,8 @@ pub(super) async fn report(app: &App, assignment: &Assignment, report: Report) -
         tx.rollback().await?;
         return Ok(Ack::Lost);
     };
-    let end = end_of(&report.outcome, attempts);
-    note(&mut tx, assignment, &row, &report).await?;
+    let end = end_of(&report.outcome, held.attempts);
+    note(&mut tx, assignment, &row, &report, held).await?;
     let ack = match end {
         Some(end) => finish(&mut tx, assignment, &row, &report, end).await?,
         None => go_on(&mut tx, assignment, &row, &report).await?,
@@ -82,7 +82,13 @@ pub(super) async fn report(app: &App, assignment: &Assignment, report: Report) -
 }
 
 /// What is true whatever becomes of the deployment: what was written to the cluster, what was seen, what happened.
-async fn note(tx: &mut Tx, assignment: &Assignment, row: &Row, report: &Report) -> Result<(), Error> {
+async fn note(
+    tx: &mut Tx,
+    assignment: &Assignment,
+    row: &Row,
+    report: &Report,
+    held: Held,
+) -> Result<(), Error> {
     if let Some(inventory) = &report.inventory {
         targets::set_inventory(tx, assignment.target, inventory).await?;
     }
@@ -96,7 +102,9 @@ async fn note(tx: &mut Tx, assignment: &Assignment, row: &Row, report: &Report) 
         StepOutcome::Begun => steps::begin(tx, of, &report.step).await?,
         StepOutcome::Done(output) => {
             steps::done(tx, of, &report.step, output).await?;
-            work::reset_attempts(tx, &assignment.lease).await?;
+            if held.troubled {
+                work::reset_attempts(tx, &assignment.lease).await?;
+            }
         }
         StepOutcome::NotYet(_) | StepOutcome::Retry { .. } | StepOutcome::Parked { .. } => {
             steps::note(tx, of, &report.step).await?;

@@ -79,9 +79,9 @@ impl Authenticator {
     ) -> Result<Actor, Unauthenticated> {
         let known = self.known(database, bearer).await?;
         Ok(Actor {
-            principal: known.principal.clone(),
+            principal: Arc::clone(&known.principal),
             proof: known.proof.clone(),
-            rights: known.rights.clone(),
+            rights: Arc::clone(&known.rights),
             request: request.id.clone(),
             traceparent: request.traceparent.clone(),
         })
@@ -140,12 +140,12 @@ async fn by_api_token(database: &Database, hash: &[u8; 32]) -> Result<Known, Una
         .filter(|role| tokens::may_carry(*role))
         .collect();
     Ok(Known {
-        principal: token.principal,
+        principal: Arc::new(token.principal),
         proof: Proof::ApiToken {
             token: token.id,
             until: token.expires_at,
         },
-        rights: Rights::new(presented.grants).only(&roles),
+        rights: Arc::new(Rights::new(presented.grants).only(&roles)),
         now: presented.now,
     })
 }
@@ -162,9 +162,9 @@ async fn signed_in(database: &Database, verified: &Verified) -> Result<Known, Un
         }
     };
     Ok(Known {
-        principal,
+        principal: Arc::new(principal),
         proof: Proof::SignedIn { until },
-        rights: Rights::new(grants),
+        rights: Arc::new(Rights::new(grants)),
         now: read.now,
     })
 }

@@ -60,7 +60,7 @@ pub async fn me(tx: &mut Tx, actor: &Actor) -> Result<MeView, Error> {
     }
     roles.sort_by(|a, b| (a.role, &a.team, &a.environment).cmp(&(b.role, &b.team, &b.environment)));
     Ok(MeView {
-        principal: actor.principal.clone(),
+        principal: Principal::clone(&actor.principal),
         proof: actor.proof.clone(),
         until: actor.until(),
         roles,

@@ -44,9 +44,9 @@ pub(super) enum Claimed {
 
 /// What the database said of it.
 pub(super) struct Known {
-    pub(super) principal: Principal,
+    pub(super) principal: Arc<Principal>,
     pub(super) proof: Proof,
-    pub(super) rights: Rights,
+    pub(super) rights: Arc<Rights>,
     /// The database's time when it said so.
     pub(super) now: Timestamp,
 }

@@ -13,6 +13,7 @@ use slipway_domain::{
     identity::{PrincipalKind, Proof, Role},
     ids::{DeploymentId, TokenId},
 };
+use std::sync::Arc;
 
 fn quorum(count: u32) -> Setup {
     Setup {
@@ -127,7 +128,7 @@ async fn without_the_role_without_signing_in_or_on_another_digest_nothing_is_dec
         until: shop.app.begin().await.unwrap().now,
     };
     let mut machine = ada.clone();
-    machine.principal.kind = PrincipalKind::Machine;
+    Arc::make_mut(&mut machine.principal).kind = PrincipalKind::Machine;
     let mut system = ada.clone();
     system.proof = Proof::System;
     for actor in [token, machine, system] {

@@ -243,9 +243,9 @@ impl Shop {
         let rights = Rights::new(role_bindings::grants(&mut tx, principal.id).await.unwrap());
         let until = tx.now.checked_add(SignedDuration::from_hours(1)).unwrap();
         Actor {
-            principal,
+            principal: Arc::new(principal),
             proof: Proof::SignedIn { until },
-            rights,
+            rights: Arc::new(rights),
             request: "req-test".to_owned(),
             traceparent: None,
         }

@@ -307,10 +307,10 @@ async fn attack_17_only_an_admin_changes_what_an_environment_asks_for() {
     };
     for role in Role::ALL.into_iter().filter(|role| *role != Role::Admin) {
         let somebody = Actor {
-            rights: Rights::new(vec![Grant {
+            rights: Arc::new(Rights::new(vec![Grant {
                 role,
                 scope: Scope::Everything,
-            }]),
+            }])),
             ..admin.clone()
         };
         let mut tx = app.app.begin().await.unwrap();

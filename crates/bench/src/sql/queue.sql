@@ -16,7 +16,7 @@ INSERT INTO deployments (id, kind, service_id, environment_id, release_id, relea
     FROM services s, environments e, releases r, principals p;
 INSERT INTO targets (id, service_id, environment_id, cluster_id, namespace, declared)
     SELECT gen_random_uuid(), s.id, e.id, c.id, 'n' || n, true
-    FROM services s, environments e, clusters c, generate_series(1, 5000) n;
+    FROM services s, environments e, clusters c, generate_series(1, 8000) n;
 INSERT INTO deployment_targets (id, deployment_id, target_id, position, wave, intent, rendering, state)
     SELECT gen_random_uuid(), d.id, t.id, 0, 0, 'apply', 'sha256:bench', 'running' FROM deployments d, targets t;
 

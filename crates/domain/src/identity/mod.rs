@@ -13,6 +13,7 @@ pub use role::Role;
 
 use crate::ids::{PrincipalId, TokenId};
 use jiff::Timestamp;
+use std::sync::Arc;
 
 /// Whether a principal is a person; machines can never approve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,11 +62,11 @@ pub enum Proof {
 #[derive(Debug, Clone)]
 pub struct Actor {
     /// Who.
-    pub principal: Principal,
+    pub principal: Arc<Principal>,
     /// How that is known.
     pub proof: Proof,
     /// What they may do.
-    pub rights: Rights,
+    pub rights: Arc<Rights>,
     /// Id of the request, for logs and the audit entry.
     pub request: String,
     /// W3C trace context of the request, if any.

@@ -64,12 +64,14 @@ pub(super) async fn act(context: &Context<'_>, work: &Assignment) -> Result<Valu
     }))
 }
 
-/// Kinds that are as they should be once they are there: they were applied, and that was answered.
+/// What is as it should be once it is there: it was applied, and that was answered. A Service waits for nothing but a load
+/// balancer.
 fn is_inert(wanted: &Value) -> bool {
     let group = object::api_version(wanted)
         .split_once('/')
         .map_or("", |(group, _)| group);
     match group {
+        "" if object::kind(wanted) == "Service" => wanted["spec"]["type"] != "LoadBalancer",
         "" => matches!(
             object::kind(wanted),
             "ConfigMap"
@@ -249,10 +251,10 @@ mod tests {
     fn what_is_done_when_it_is_there_is_not_looked_at_again() {
         let inert = |v: &str, k: &str| is_inert(&json!({"apiVersion": v, "kind": k}));
         assert!(inert("v1", "ConfigMap") && inert("rbac.authorization.k8s.io/v1", "Role"));
-        assert!(
-            !inert("v1", "Service")
-                && !inert("apps/v1", "Deployment")
-                && !inert("example.com/v1", "ConfigMap")
-        );
+        assert!(!inert("apps/v1", "Deployment") && !inert("example.com/v1", "ConfigMap"));
+        let service = |spec: Value| is_inert(&json!({"apiVersion": "v1", "kind": "Service", "spec": spec}));
+        assert!(service(json!({})) && service(json!({"type": "NodePort"})));
+        assert!(!service(json!({"type": "LoadBalancer"})));
+        assert!(!inert("serving.knative.dev/v1", "Service"));
     }
 }

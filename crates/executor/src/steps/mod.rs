@@ -39,7 +39,8 @@ use slipway_domain::{
 /// Acts on one step.
 pub(crate) async fn act(context: &Context<'_>, work: &Assignment, step: Step, delays: RetryDelays) -> Acted {
     let result = async {
-        if matches!(step, Step::Hook(..) | Step::Apply(_) | Step::Prune) {
+        // Pruning asks for it as soon as there is anything to take away.
+        if matches!(step, Step::Hook(..) | Step::Apply(_)) {
             guard::hold(context, work).await?;
         }
         match step {

@@ -1,7 +1,7 @@
 //! Takes away what was applied before and is not wanted any more: the inventory minus the rendering, and Jobs of hooks
 //! that are gone. Only what still carries our labels and has the uid we know, or was made anew by us, is deleted, by its uid.
 
-use super::{Context, Stop, hook, refusal};
+use super::{Context, Stop, guard, hook, refusal};
 use crate::{
     api::{Cluster, FIELD_MANAGER, Resource},
     concurrent::try_all,
@@ -44,6 +44,9 @@ pub(super) async fn act(context: &Context<'_>, work: &Assignment) -> Result<Valu
     let (mut doomed, skipped) = find(context, work, items).await?;
     doomed.extend(old_hooks(context, work).await?);
     if !doomed.is_empty() {
+        // By their uids: what a newer deployment has made anew since they were looked at is none of them, and that it has
+        // begun says the guard.
+        guard::hold(context, work).await?;
         context.begin().await?;
         delete(context, work, &doomed).await?;
     }

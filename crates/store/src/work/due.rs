@@ -56,6 +56,13 @@ pub async fn due_since(
     limit: u32,
     cluster_labels: &BTreeMap<String, String>,
 ) -> Result<Vec<Due>, Error> {
+    // What is due is to be read in the order of its index, and what is leased by its own: Postgres, which cannot know how much
+    // of the table that is at this moment, else reads all of it and sorts. One plan does for every claim.
+    sqlx::raw_sql(
+        "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan",
+    )
+    .execute(tx.conn())
+    .await?;
     // Others may hold what stands first, so more is looked at than is taken.
     let looked_at = i64::from(limit).saturating_mul(4).max(64);
     let rows = sqlx::query(

@@ -1,4 +1,7 @@
 //! What a worker does with its lease. Every statement names the fence: a stale one touches nothing.
+//!
+//! That a unit is leased is asked by its holder and not by its state, which the table's `CHECK` keeps together: by the state,
+//! Postgres takes the index of all that is leased, whenever it believes that this is next to nothing, and reads all of it.
 
 use super::{CHANNEL, seconds};
 use crate::{Cols, Error, Tx};
@@ -62,7 +65,7 @@ pub async fn heartbeat(
     let held: Vec<(Uuid, i64)> = sqlx::query_as(
         "UPDATE work w SET lease_until = clock_timestamp() + make_interval(secs => $4) \
          FROM unnest($1::uuid[], $2::bigint[]) AS l(id, fence) \
-         WHERE w.id = ANY($1) AND w.id = l.id AND w.fence = l.fence AND w.holder = $3 AND w.state = 'leased' RETURNING w.id, w.fence",
+         WHERE w.id = ANY($1) AND w.id = l.id AND w.fence = l.fence AND w.holder = $3 RETURNING w.id, w.fence",
     )
     .bind(ids)
     .bind(fences)
@@ -76,21 +79,36 @@ pub async fn heartbeat(
         .collect())
 }
 
-/// Holds a leased unit against rescue until the end of the transaction, and says how often it was tried since its last
-/// step that succeeded; none when the lease is somebody else's by now.
+/// What is known of a unit that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// How often it was tried since its last step that succeeded.
+    pub attempts: u32,
+    /// Whether anything went wrong since then: it failed, or a lease of it was lost.
+    pub troubled: bool,
+}
+
+/// Holds a leased unit against rescue until the end of the transaction; none when the lease is somebody else's by now.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn hold(tx: &mut Tx, lease: &Lease) -> Result<Option<u32>, Error> {
+pub async fn hold(tx: &mut Tx, lease: &Lease) -> Result<Option<Held>, Error> {
     let row = sqlx::query(
-        "SELECT id, attempts FROM work WHERE id = $1 AND fence = $2 AND state = 'leased' FOR UPDATE",
+        "SELECT id, attempts, attempts > 0 OR losses > 0 OR last_error IS NOT NULL AS troubled FROM work \
+         WHERE id = $1 AND fence = $2 AND holder IS NOT NULL FOR UPDATE",
     )
     .bind(lease.work.uuid())
     .bind(lease.fence)
     .fetch_optional(tx.conn())
     .await?;
-    row.map(|row| Cols::new("work", &row).count("attempts"))
-        .transpose()
+    row.map(|row| {
+        let cols = Cols::new("work", &row);
+        Ok(Held {
+            attempts: cols.count("attempts")?,
+            troubled: cols.get("troubled")?,
+        })
+    })
+    .transpose()
 }
 
 /// A step succeeded: what failed before it does not count any more.
@@ -98,14 +116,11 @@ pub async fn hold(tx: &mut Tx, lease: &Lease) -> Result<Option<u32>, Error> {
 /// # Errors
 /// When the database refuses.
 pub async fn reset_attempts(tx: &mut Tx, lease: &Lease) -> Result<(), Error> {
-    sqlx::query(
-        "UPDATE work SET attempts = 0, losses = 0, last_error = NULL WHERE id = $1 AND fence = $2 \
-         AND (attempts > 0 OR losses > 0 OR last_error IS NOT NULL)",
-    )
-    .bind(lease.work.uuid())
-    .bind(lease.fence)
-    .execute(tx.conn())
-    .await?;
+    sqlx::query("UPDATE work SET attempts = 0, losses = 0, last_error = NULL WHERE id = $1 AND fence = $2")
+        .bind(lease.work.uuid())
+        .bind(lease.fence)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
@@ -139,7 +154,7 @@ pub async fn give_back(
         "UPDATE work SET state = 'ready', holder = NULL, lease_until = NULL, \
          run_at = CASE WHEN woken AND $4::text IS NULL THEN clock_timestamp() ELSE clock_timestamp() + make_interval(secs => $3) END, \
          woken = false, attempts = attempts + $5, losses = 0, \
-         last_error = CASE WHEN $4::text IS NULL AND attempts = 0 THEN NULL ELSE COALESCE($4, last_error) END WHERE id = $1 AND fence = $2 AND state = 'leased'",
+         last_error = CASE WHEN $4::text IS NULL AND attempts = 0 THEN NULL ELSE COALESCE($4, last_error) END WHERE id = $1 AND fence = $2 AND holder IS NOT NULL",
     )
     .bind(lease.work.uuid())
     .bind(lease.fence)
@@ -161,7 +176,7 @@ pub async fn give_back(
 /// When the database refuses.
 pub async fn park(tx: &mut Tx, lease: &Lease) -> Result<u64, Error> {
     Ok(sqlx::query(
-        "UPDATE work SET state = 'parked', holder = NULL, lease_until = NULL WHERE id = $1 AND fence = $2 AND state = 'leased'",
+        "UPDATE work SET state = 'parked', holder = NULL, lease_until = NULL WHERE id = $1 AND fence = $2 AND holder IS NOT NULL",
     )
     .bind(lease.work.uuid())
     .bind(lease.fence)
@@ -177,7 +192,7 @@ pub async fn park(tx: &mut Tx, lease: &Lease) -> Result<u64, Error> {
 pub async fn park_with(tx: &mut Tx, lease: &Lease, error: &str) -> Result<u64, Error> {
     Ok(sqlx::query(
         "UPDATE work SET state = 'parked', holder = NULL, lease_until = NULL, woken = false, last_error = $3 \
-         WHERE id = $1 AND fence = $2 AND state = 'leased'",
+         WHERE id = $1 AND fence = $2 AND holder IS NOT NULL",
     )
     .bind(lease.work.uuid())
     .bind(lease.fence)
@@ -193,7 +208,7 @@ pub async fn park_with(tx: &mut Tx, lease: &Lease, error: &str) -> Result<u64, E
 /// When the database refuses.
 pub async fn finish(tx: &mut Tx, lease: &Lease) -> Result<u64, Error> {
     Ok(
-        sqlx::query("DELETE FROM work WHERE id = $1 AND fence = $2 AND state = 'leased'")
+        sqlx::query("DELETE FROM work WHERE id = $1 AND fence = $2 AND holder IS NOT NULL")
             .bind(lease.work.uuid())
             .bind(lease.fence)
             .execute(tx.conn())

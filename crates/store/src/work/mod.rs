@@ -9,7 +9,7 @@ mod upkeep;
 
 pub use due::{Due, Load, due, due_since, load};
 pub use horizon::{Horizon, horizon};
-pub use lease::{Failed, finish, give_back, heartbeat, hold, lease, park, park_with, reset_attempts};
+pub use lease::{Failed, Held, finish, give_back, heartbeat, hold, lease, park, park_with, reset_attempts};
 pub use outlook::Outlook;
 pub use upkeep::{
     Depth, Rescued, depth, drop_idle, of_deployment, park_all, postpone, reconnect, rescue, take_idle,

@@ -92,18 +92,18 @@ impl Hub {
 /// The server itself, which reads everything, and tells each watcher only what that one may see.
 fn everything() -> Actor {
     Actor {
-        principal: Principal {
+        principal: Arc::new(Principal {
             id: PrincipalId::new(),
             kind: PrincipalKind::Machine,
             issuer: "slipway".to_owned(),
             subject: "slipway".to_owned(),
             name: "slipway".to_owned(),
-        },
+        }),
         proof: Proof::System,
-        rights: Rights::new(vec![Grant {
+        rights: Arc::new(Rights::new(vec![Grant {
             role: Role::Viewer,
             scope: Scope::Everything,
-        }]),
+        }])),
         request: String::new(),
         traceparent: None,
     }

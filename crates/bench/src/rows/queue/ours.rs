@@ -47,6 +47,9 @@ impl Queue {
     /// Takes and finishes work for this long; jobs a second.
     pub(super) async fn run(&self, duration: Duration) -> Result<f64> {
         let put = refill(self.database.pool()).await?;
+        sqlx::raw_sql("VACUUM ANALYZE work")
+            .execute(self.database.pool())
+            .await?;
         let waiting = Arc::new(AtomicU64::new(self.left.load(Ordering::SeqCst) + put));
         let done = Arc::new(AtomicU64::new(0));
         let begun = Instant::now();
