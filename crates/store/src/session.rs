@@ -73,9 +73,9 @@ impl Session {
     }
 
     /// Makes it true. A transaction in which something failed cannot be: asked for `COMMIT` alone, Postgres would roll it
-    /// back and call that a success.
+    /// back and call that a success. Before it any statement will do; this one is not planned, and checks what a commit would.
     pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
-        self.end("SELECT 1; COMMIT").await
+        self.end("SET CONSTRAINTS ALL IMMEDIATE; COMMIT").await
     }
 
     pub(crate) async fn rollback(self) -> Result<(), sqlx::Error> {

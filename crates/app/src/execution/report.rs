@@ -50,7 +50,7 @@ fn end_of(outcome: &StepOutcome, attempts: u32) -> Option<End> {
 
 /// Records a report.
 pub(super) async fn report(app: &App, assignment: &Assignment, report: Report) -> Result<Ack, Error> {
-    use StepOutcome::{Begun, Done, NotYet, Parked, Retry};
+    use StepOutcome::{Begun, Done, Errored, Failed, NotYet, Parked, Retry, Succeeded};
     let mut tx = app.begin().await?;
     // Whoever changes a deployment locks it before its work, here as everywhere: no two wait for each other. What may
     // end the target locks it; the rest only keeps its state from changing until this is recorded.
@@ -63,7 +63,12 @@ pub(super) async fn report(app: &App, assignment: &Assignment, report: Report) -
         deployments::lock(&mut tx, assignment.deployment).await?
     };
     let row = row.ok_or_else(|| Error::internal(format!("deployment {} is gone", assignment.deployment)))?;
-    let Some(held) = work::hold(&mut tx, &assignment.lease).await? else {
+    let held = match report.outcome {
+        // It ends in any case: nobody else can have it any more, and no word of it is lost before this is recorded.
+        Succeeded | Failed { .. } | Errored { .. } => work::finish(&mut tx, &assignment.lease).await?,
+        _ => work::hold(&mut tx, &assignment.lease).await?,
+    };
+    let Some(held) = held else {
         let cluster = assignment.connection.name.to_string();
         metrics::counter!(names::STALE_REPORTS, "cluster" => cluster).increment(1);
         tracing::warn!(work = %assignment.lease.work, fence = assignment.lease.fence, "a stale report touches nothing");
@@ -181,7 +186,10 @@ async fn finish(
     report: &Report,
     end: End,
 ) -> Result<Ack, Error> {
-    work::finish(tx, &assignment.lease).await?;
+    if matches!(report.outcome, StepOutcome::Retry { .. }) {
+        // One try too many.
+        work::finish(tx, &assignment.lease).await?;
+    }
     deployments::look_again(tx, row.deployment.service).await?;
     let state = row.deployment.state.name();
     if end.state == TargetState::Succeeded {

@@ -9,6 +9,14 @@ use slipway_domain::{
 };
 use std::collections::{BTreeMap, HashSet};
 
+/// What is due is to be read in the order of its index, and what is leased by its own: Postgres, which cannot know how much of
+/// the table that is at this moment, else reads all of it and sorts. One plan does for every claim.
+const BY_INDEX: &str = "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; \
+    SET LOCAL plan_cache_mode = force_generic_plan";
+/// The rest of the transaction is none of that's business.
+const AS_BEFORE: &str = "SET LOCAL enable_bitmapscan TO DEFAULT; SET LOCAL enable_seqscan TO DEFAULT; \
+    SET LOCAL plan_cache_mode TO DEFAULT";
+
 /// A unit of work that is due.
 #[derive(Debug, Clone)]
 pub struct Due {
@@ -56,13 +64,7 @@ pub async fn due_since(
     limit: u32,
     cluster_labels: &BTreeMap<String, String>,
 ) -> Result<Vec<Due>, Error> {
-    // What is due is to be read in the order of its index, and what is leased by its own: Postgres, which cannot know how much
-    // of the table that is at this moment, else reads all of it and sorts. One plan does for every claim.
-    sqlx::raw_sql(
-        "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan",
-    )
-    .execute(tx.conn())
-    .await?;
+    sqlx::raw_sql(BY_INDEX).execute(tx.conn()).await?;
     // Others may hold what stands first, so more is looked at than is taken.
     let looked_at = i64::from(limit).saturating_mul(4).max(64);
     let rows = sqlx::query(
@@ -103,6 +105,7 @@ pub async fn due_since(
     .bind(horizon.leased)
     .fetch_all(tx.conn())
     .await?;
+    sqlx::raw_sql(AS_BEFORE).execute(tx.conn()).await?;
     let mut targets = HashSet::with_capacity(rows.len());
     let mut all: Vec<Due> = Vec::with_capacity(rows.len());
     for row in &rows {

@@ -7,6 +7,7 @@ use super::{CHANNEL, seconds};
 use crate::{Cols, Error, Tx};
 use jiff::SignedDuration;
 use slipway_domain::{ids::WorkId, work::Lease};
+use sqlx::postgres::PgRow;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -101,14 +102,7 @@ pub async fn hold(tx: &mut Tx, lease: &Lease) -> Result<Option<Held>, Error> {
     .bind(lease.fence)
     .fetch_optional(tx.conn())
     .await?;
-    row.map(|row| {
-        let cols = Cols::new("work", &row);
-        Ok(Held {
-            attempts: cols.count("attempts")?,
-            troubled: cols.get("troubled")?,
-        })
-    })
-    .transpose()
+    row.as_ref().map(held).transpose()
 }
 
 /// A step succeeded: what failed before it does not count any more.
@@ -202,17 +196,27 @@ pub async fn park_with(tx: &mut Tx, lease: &Lease, error: &str) -> Result<u64, E
     .rows_affected())
 }
 
-/// Takes a leased unit out of the queue: it is finished.
+/// Takes a leased unit out of the queue: it is finished. Says what was known of it; none when the lease is somebody else's
+/// by now, who goes on.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn finish(tx: &mut Tx, lease: &Lease) -> Result<u64, Error> {
-    Ok(
-        sqlx::query("DELETE FROM work WHERE id = $1 AND fence = $2 AND holder IS NOT NULL")
-            .bind(lease.work.uuid())
-            .bind(lease.fence)
-            .execute(tx.conn())
-            .await?
-            .rows_affected(),
+pub async fn finish(tx: &mut Tx, lease: &Lease) -> Result<Option<Held>, Error> {
+    let row = sqlx::query(
+        "DELETE FROM work WHERE id = $1 AND fence = $2 AND holder IS NOT NULL \
+         RETURNING id, attempts, attempts > 0 OR losses > 0 OR last_error IS NOT NULL AS troubled",
     )
+    .bind(lease.work.uuid())
+    .bind(lease.fence)
+    .fetch_optional(tx.conn())
+    .await?;
+    row.as_ref().map(held).transpose()
+}
+
+fn held(row: &PgRow) -> Result<Held, Error> {
+    let cols = Cols::new("work", row);
+    Ok(Held {
+        attempts: cols.count("attempts")?,
+        troubled: cols.get("troubled")?,
+    })
 }
