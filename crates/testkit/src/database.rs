@@ -1,6 +1,7 @@
 //! A database for one test: made at its start, with its schema, and dropped at its end.
 //!
-//! All are copies of one that was migrated once: migrating takes longer than most tests.
+//! All are copies of one that was migrated once: migrating takes longer than most tests. Copies of its files: by the log, as
+//! Postgres makes them unless told otherwise, they take several times as long.
 
 use sha2::{Digest as _, Sha256};
 use slipway_store::Database;
@@ -35,9 +36,12 @@ impl TestDb {
         let template = template(&url, &server)
             .await
             .unwrap_or_else(|e| panic!("cannot make a database with the schema on {VARIABLE}: {e:#}"));
-        statement(&server, format!("CREATE DATABASE {name} TEMPLATE {template}"))
-            .await
-            .unwrap_or_else(|e| panic!("cannot create a database on {VARIABLE}: {e}"));
+        statement(
+            &server,
+            format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"),
+        )
+        .await
+        .unwrap_or_else(|e| panic!("cannot create a database on {VARIABLE}: {e}"));
         let database = Database::connect(&at(&url, &name), 16)
             .await
             .unwrap_or_else(|e| panic!("cannot connect to the new database: {e}"));

@@ -37,7 +37,7 @@ impl Database {
     /// When it cannot be made.
     pub async fn create_on(server: &str) -> Self {
         let name = format!("slipway_e2e_{}", uuid::Uuid::now_v7().simple());
-        run(server, &format!("CREATE DATABASE {name}"))
+        run(server, &format!("CREATE DATABASE {name} STRATEGY FILE_COPY"))
             .await
             .unwrap_or_else(|e| panic!("cannot create a database: {e}"));
         let mut url = url::Url::parse(server).expect("a URL");
