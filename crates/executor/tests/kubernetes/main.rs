@@ -17,6 +17,7 @@ mod difficult_size;
 mod drift;
 mod every_step;
 mod every_step_bundle;
+mod every_step_faults;
 mod fences;
 mod health;
 mod hooks;
