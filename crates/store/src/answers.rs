@@ -5,8 +5,10 @@
 use crate::Error;
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use std::{
+    future::poll_fn,
     io,
     sync::{Arc, Mutex, PoisonError, Weak},
+    task::Poll,
     time::{Duration, Instant},
 };
 use tokio::{
@@ -48,12 +50,20 @@ impl Answers {
     /// [`Error::Unavailable`] when it does not answer.
     pub(crate) fn during<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = Result<T, Error>> {
         // What runs under this is a whole request or more: on the heap, so that futures which hold it stay small.
-        let work = Box::pin(work);
-        let mut silent = self.silent.now.subscribe();
+        let mut work = Box::pin(work);
+        let silent = Arc::clone(&self.silent);
         async move {
+            if *silent.now.borrow() {
+                return Err(no_answer());
+            }
+            // Most requests are answered from memory: they need nobody to tell them of silence.
+            if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+                return Ok(done);
+            }
+            let mut news = silent.now.subscribe();
             tokio::select! {
                 biased;
-                _ = silent.wait_for(|silent| *silent) => Err(no_answer()),
+                _ = news.wait_for(|silent| *silent) => Err(no_answer()),
                 done = work => Ok(done),
             }
         }

@@ -1,6 +1,6 @@
 //! Requests for approval, and the decisions on them.
 
-use crate::{Before, Cols, Error, Tx, row::exactly_one};
+use crate::{Before, Cols, Error, Tx, listing::newest_first, row::exactly_one};
 use jiff_sqlx::ToSqlx as _;
 use serde::{Deserialize, Serialize};
 use slipway_domain::{
@@ -178,10 +178,7 @@ pub async fn list(
     if let Some(deployment) = deployment {
         query.push(" AND deployment_id = ").push_bind(deployment.uuid());
     }
-    if let Some(id) = before {
-        query.push(" AND id < ").push_bind(id);
-    }
-    query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+    newest_first(&mut query, "id", before, limit);
     let rows = query.build().fetch_all(tx.conn()).await?;
     let approvals = rows.iter().map(read).collect::<Result<_, _>>()?;
     with_decisions(tx, approvals).await

@@ -157,16 +157,11 @@ pub async fn get(tx: &mut Tx, id: ClusterId) -> Result<Option<Cluster>, Error> {
 /// # Errors
 /// When the database refuses.
 pub async fn find(tx: &mut Tx, reference: &Ref) -> Result<Option<Cluster>, Error> {
-    let query = match reference {
-        Ref::Id(id) => sqlx::query(select!("WHERE c.id = $1")).bind(*id),
-        Ref::Name(name) => sqlx::query(select!("WHERE c.name = $1")).bind(name.clone()),
-    };
-    query
+    let row = reference
+        .either(select!("WHERE c.id = $1"), select!("WHERE c.name = $1"))
         .fetch_optional(tx.conn())
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+        .await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// The cluster with this id or name, locked until the end of the transaction.
@@ -174,16 +169,14 @@ pub async fn find(tx: &mut Tx, reference: &Ref) -> Result<Option<Cluster>, Error
 /// # Errors
 /// When the database refuses.
 pub async fn find_for_update(tx: &mut Tx, reference: &Ref) -> Result<Option<Cluster>, Error> {
-    let query = match reference {
-        Ref::Id(id) => sqlx::query(select!("WHERE c.id = $1 FOR UPDATE")).bind(*id),
-        Ref::Name(name) => sqlx::query(select!("WHERE c.name = $1 FOR UPDATE")).bind(name.clone()),
-    };
-    query
+    let row = reference
+        .either(
+            select!("WHERE c.id = $1 FOR UPDATE"),
+            select!("WHERE c.name = $1 FOR UPDATE"),
+        )
         .fetch_optional(tx.conn())
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+        .await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// The clusters of an environment, in its order.

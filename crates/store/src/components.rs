@@ -1,6 +1,10 @@
 //! The library: components, their immutable versions, and the bundles these hold (stored once each, by digest).
 
-use crate::{Before, Cols, Error, Ref, Tx, events::seen_by, row::exactly_one};
+use crate::{
+    Before, Cols, Error, Ref, Tx,
+    listing::{newest_first, only_seen},
+    row::exactly_one,
+};
 use semver::Version;
 use serde_json::Value;
 use slipway_domain::{
@@ -119,16 +123,11 @@ pub async fn get(tx: &mut Tx, id: ComponentId) -> Result<Option<Component>, Erro
 /// # Errors
 /// When the database refuses.
 pub async fn find(tx: &mut Tx, reference: &Ref) -> Result<Option<Component>, Error> {
-    let query = match reference {
-        Ref::Id(id) => sqlx::query(select!("WHERE c.id = $1")).bind(*id),
-        Ref::Name(name) => sqlx::query(select!("WHERE c.name = $1")).bind(name.clone()),
-    };
-    query
+    let row = reference
+        .either(select!("WHERE c.id = $1"), select!("WHERE c.name = $1"))
         .fetch_optional(tx.conn())
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+        .await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// Components that may be seen, newest first.
@@ -142,20 +141,12 @@ pub async fn list(
     before: Before,
     limit: i64,
 ) -> Result<Vec<Component>, Error> {
-    let (everything, teams, _) = seen_by(visible);
-    let mut query = QueryBuilder::new(select!("WHERE ("));
-    query
-        .push_bind(everything)
-        .push(" OR c.team_id = ANY(")
-        .push_bind(teams)
-        .push("))");
+    let mut query = QueryBuilder::new(select!("WHERE "));
+    only_seen(&mut query, visible, "c.team_id", None);
     if let Some(team) = filter.team {
         query.push(" AND c.team_id = ").push_bind(team.uuid());
     }
-    if let Some(id) = before {
-        query.push(" AND c.id < ").push_bind(id);
-    }
-    query.push(" ORDER BY c.id DESC LIMIT ").push_bind(limit);
+    newest_first(&mut query, "c.id", before, limit);
     query
         .build()
         .fetch_all(tx.conn())
@@ -170,13 +161,13 @@ pub async fn list(
 /// # Errors
 /// When the database refuses.
 pub async fn revision(tx: &mut Tx, reference: &Ref) -> Result<Option<(i64, TeamId)>, Error> {
-    let query = match reference {
-        Ref::Id(id) => sqlx::query("SELECT id, revision, team_id FROM components WHERE id = $1").bind(*id),
-        Ref::Name(name) => {
-            sqlx::query("SELECT id, revision, team_id FROM components WHERE name = $1").bind(name.clone())
-        }
-    };
-    let row = query.fetch_optional(tx.conn()).await?;
+    let row = reference
+        .either(
+            "SELECT id, revision, team_id FROM components WHERE id = $1",
+            "SELECT id, revision, team_id FROM components WHERE name = $1",
+        )
+        .fetch_optional(tx.conn())
+        .await?;
     row.map(|row| {
         let cols = Cols::new("components", &row);
         Ok((cols.get("revision")?, cols.id("team_id")?))

@@ -1,6 +1,10 @@
 //! What has drifted, and what became of it. An object has at most one open drift.
 
-use crate::{Before, Cols, Error, Tx, events::seen_by, row::exactly_one};
+use crate::{
+    Before, Cols, Error, Tx,
+    listing::{newest_first, only_seen},
+    row::exactly_one,
+};
 use jiff::Timestamp;
 use slipway_domain::{
     Name,
@@ -306,14 +310,9 @@ pub async fn list(
     before: Before,
     limit: i64,
 ) -> Result<Vec<Row>, Error> {
-    let (everything, teams, environments) = seen_by(visible);
     let mut query = QueryBuilder::new(SELECT);
-    query.push("WHERE (").push_bind(everything);
-    query.push(" OR s.team_id = ANY(").push_bind(teams);
-    query
-        .push(") OR t.environment_id = ANY(")
-        .push_bind(environments)
-        .push("))");
+    query.push("WHERE ");
+    only_seen(&mut query, visible, "s.team_id", Some("t.environment_id"));
     if let Some(id) = filter.id {
         query.push(" AND d.id = ").push_bind(id.uuid());
     }
@@ -331,10 +330,7 @@ pub async fn list(
         Some(true) => drop(query.push(" AND d.resolved_at IS NULL")),
         Some(false) => drop(query.push(" AND d.resolved_at IS NOT NULL")),
     }
-    if let Some(id) = before {
-        query.push(" AND d.id < ").push_bind(id);
-    }
-    query.push(" ORDER BY d.id DESC LIMIT ").push_bind(limit);
+    newest_first(&mut query, "d.id", before, limit);
     query
         .build()
         .fetch_all(tx.conn())

@@ -136,16 +136,11 @@ pub async fn get(tx: &mut Tx, id: EnvironmentId) -> Result<Option<Environment>, 
 /// # Errors
 /// When the database refuses.
 pub async fn find(tx: &mut Tx, reference: &Ref) -> Result<Option<Environment>, Error> {
-    let query = match reference {
-        Ref::Id(id) => sqlx::query(select!("WHERE e.id = $1")).bind(*id),
-        Ref::Name(name) => sqlx::query(select!("WHERE e.name = $1")).bind(name.clone()),
-    };
-    query
+    let row = reference
+        .either(select!("WHERE e.id = $1"), select!("WHERE e.name = $1"))
         .fetch_optional(tx.conn())
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+        .await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// The environment with this id or name, locked until the end of the transaction.
@@ -153,16 +148,14 @@ pub async fn find(tx: &mut Tx, reference: &Ref) -> Result<Option<Environment>, E
 /// # Errors
 /// When the database refuses.
 pub async fn find_for_update(tx: &mut Tx, reference: &Ref) -> Result<Option<Environment>, Error> {
-    let query = match reference {
-        Ref::Id(id) => sqlx::query(select!("WHERE e.id = $1 FOR UPDATE OF e")).bind(*id),
-        Ref::Name(name) => sqlx::query(select!("WHERE e.name = $1 FOR UPDATE OF e")).bind(name.clone()),
-    };
-    query
+    let row = reference
+        .either(
+            select!("WHERE e.id = $1 FOR UPDATE OF e"),
+            select!("WHERE e.name = $1 FOR UPDATE OF e"),
+        )
         .fetch_optional(tx.conn())
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+        .await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// Environments, newest first.

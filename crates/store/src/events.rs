@@ -1,7 +1,10 @@
 //! Events: what watchers are told, and a deployment's log of activities. Numbered after commit, like the audit chain, so
 //! that a reader who has seen number n has seen everything before it.
 
-use crate::{Cols, Error, Tx};
+use crate::{
+    Cols, Error, Tx,
+    listing::{newest_first, only_seen},
+};
 use jiff::Timestamp;
 use serde_json::Value;
 use slipway_domain::{
@@ -9,7 +12,6 @@ use slipway_domain::{
     ids::{DeploymentId, EnvironmentId, EventId, Fresh as _, ServiceId, TeamId},
 };
 use sqlx::postgres::PgRow;
-use uuid::Uuid;
 
 /// Lock of the one numberer.
 const NUMBERER: &str = "slipway:event-numberer";
@@ -196,15 +198,9 @@ pub async fn after(
     visible: &Visible,
     limit: i64,
 ) -> Result<Vec<Event>, Error> {
-    let (everything, teams, environments) = seen_by(visible);
     let mut query = sqlx::QueryBuilder::new(SELECT);
-    query.push("WHERE e.seq > ").push_bind(seq);
-    query.push(" AND (").push_bind(everything);
-    query.push(" OR e.team_id = ANY(").push_bind(teams);
-    query
-        .push(") OR e.environment_id = ANY(")
-        .push_bind(environments)
-        .push("))");
+    query.push("WHERE e.seq > ").push_bind(seq).push(" AND ");
+    only_seen(&mut query, visible, "e.team_id", Some("e.environment_id"));
     if let Some(id) = filter.deployment {
         query.push(" AND e.deployment_id = ").push_bind(id.uuid());
     }
@@ -244,10 +240,7 @@ pub async fn of_deployment(
     query
         .push("WHERE e.deployment_id = ")
         .push_bind(deployment.uuid());
-    if let Some(id) = before {
-        query.push(" AND e.id < ").push_bind(id);
-    }
-    query.push(" ORDER BY e.id DESC LIMIT ").push_bind(limit);
+    newest_first(&mut query, "e.id", before, limit);
     query
         .build()
         .fetch_all(tx.conn())
@@ -255,18 +248,4 @@ pub async fn of_deployment(
         .iter()
         .map(read)
         .collect()
-}
-
-/// What somebody may see, as values to bind.
-#[must_use]
-pub fn seen_by(visible: &Visible) -> (bool, Vec<Uuid>, Vec<Uuid>) {
-    (
-        visible.everything,
-        visible.teams.iter().map(type_safe_id::TypeSafeId::uuid).collect(),
-        visible
-            .environments
-            .iter()
-            .map(type_safe_id::TypeSafeId::uuid)
-            .collect(),
-    )
 }

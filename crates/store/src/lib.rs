@@ -23,6 +23,7 @@ pub mod drifts;
 pub mod environments;
 pub mod events;
 pub mod idempotency;
+mod listing;
 mod migrate;
 mod pool;
 pub mod principals;

@@ -1,5 +1,6 @@
 //! What a path or body names: an id, or a unique name.
 
+use sqlx::{Postgres, postgres::PgArguments, query::Query};
 use type_safe_id::{StaticType, TypeSafeId};
 use uuid::Uuid;
 
@@ -18,6 +19,18 @@ impl Ref {
     pub fn parse<T: StaticType>(text: &str) -> Self {
         text.parse::<TypeSafeId<T>>()
             .map_or_else(|_| Self::Name(text.to_owned()), |id| Self::Id(id.uuid()))
+    }
+
+    /// The one query or the other, with the id or the name as its `$1`.
+    pub(crate) fn either(
+        &self,
+        by_id: &'static str,
+        by_name: &'static str,
+    ) -> Query<'static, Postgres, PgArguments> {
+        match self {
+            Self::Id(id) => sqlx::query(by_id).bind(*id),
+            Self::Name(name) => sqlx::query(by_name).bind(name.clone()),
+        }
     }
 
     /// The id, if it is one.

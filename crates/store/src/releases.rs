@@ -1,6 +1,10 @@
 //! Releases and what they are made of.
 
-use crate::{Before, Cols, Error, Ref, Tx, events::seen_by, row::exactly_one};
+use crate::{
+    Before, Cols, Error, Ref, Tx,
+    listing::{newest_first, seen_by},
+    row::exactly_one,
+};
 use slipway_domain::{
     identity::Visible,
     ids::{PrincipalId, ReleaseId, ServiceId},
@@ -168,10 +172,7 @@ pub async fn list(
     if let Some(state) = &filter.state {
         query.push(" AND r.state = ").push_bind(state.clone());
     }
-    if let Some(id) = before {
-        query.push(" AND r.id < ").push_bind(id);
-    }
-    query.push(" ORDER BY r.id DESC LIMIT ").push_bind(limit);
+    newest_first(&mut query, "r.id", before, limit);
     let rows = query.build().fetch_all(tx.conn()).await?;
     let releases = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     with_components(tx, releases).await

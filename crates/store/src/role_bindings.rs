@@ -1,6 +1,6 @@
 //! Role bindings: which principal holds which role on what.
 
-use crate::{Before, Cols, Error, Tx, principals, row::exactly_one};
+use crate::{Before, Cols, Error, Tx, listing::newest_first, principals, row::exactly_one};
 use jiff::Timestamp;
 use slipway_domain::{
     Name,
@@ -172,10 +172,7 @@ pub async fn list(
     if let Some(role) = filter.role {
         query.push(" AND b.role = ").push_bind(role.as_str());
     }
-    if let Some(id) = before {
-        query.push(" AND b.id < ").push_bind(id);
-    }
-    query.push(" ORDER BY b.id DESC LIMIT ").push_bind(limit);
+    newest_first(&mut query, "b.id", before, limit);
     query
         .build()
         .fetch_all(tx.conn())

@@ -1,6 +1,10 @@
 //! Services: what users depend on.
 
-use crate::{Before, Cols, Error, Ref, Tx, events::seen_by, row::exactly_one};
+use crate::{
+    Before, Cols, Error, Ref, Tx,
+    listing::{newest_first, only_seen},
+    row::exactly_one,
+};
 use slipway_domain::{
     Name,
     identity::Visible,
@@ -103,16 +107,11 @@ pub async fn get(tx: &mut Tx, id: ServiceId) -> Result<Option<Service>, Error> {
 /// # Errors
 /// When the database refuses.
 pub async fn find(tx: &mut Tx, reference: &Ref) -> Result<Option<Service>, Error> {
-    let query = match reference {
-        Ref::Id(id) => sqlx::query(select!("WHERE s.id = $1")).bind(*id),
-        Ref::Name(name) => sqlx::query(select!("WHERE s.name = $1")).bind(name.clone()),
-    };
-    query
+    let row = reference
+        .either(select!("WHERE s.id = $1"), select!("WHERE s.name = $1"))
         .fetch_optional(tx.conn())
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+        .await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// The service with this id or name, locked until the end of the transaction.
@@ -120,16 +119,14 @@ pub async fn find(tx: &mut Tx, reference: &Ref) -> Result<Option<Service>, Error
 /// # Errors
 /// When the database refuses.
 pub async fn find_for_update(tx: &mut Tx, reference: &Ref) -> Result<Option<Service>, Error> {
-    let query = match reference {
-        Ref::Id(id) => sqlx::query(select!("WHERE s.id = $1 FOR UPDATE OF s")).bind(*id),
-        Ref::Name(name) => sqlx::query(select!("WHERE s.name = $1 FOR UPDATE OF s")).bind(name.clone()),
-    };
-    query
+    let row = reference
+        .either(
+            select!("WHERE s.id = $1 FOR UPDATE OF s"),
+            select!("WHERE s.name = $1 FOR UPDATE OF s"),
+        )
         .fetch_optional(tx.conn())
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+        .await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// Services that may be seen, newest first.
@@ -143,20 +140,12 @@ pub async fn list(
     before: Before,
     limit: i64,
 ) -> Result<Vec<Service>, Error> {
-    let (everything, teams, _) = seen_by(visible);
-    let mut query = QueryBuilder::new(select!("WHERE ("));
-    query
-        .push_bind(everything)
-        .push(" OR s.team_id = ANY(")
-        .push_bind(teams)
-        .push("))");
+    let mut query = QueryBuilder::new(select!("WHERE "));
+    only_seen(&mut query, visible, "s.team_id", None);
     if let Some(team) = filter.team {
         query.push(" AND s.team_id = ").push_bind(team.uuid());
     }
-    if let Some(id) = before {
-        query.push(" AND s.id < ").push_bind(id);
-    }
-    query.push(" ORDER BY s.id DESC LIMIT ").push_bind(limit);
+    newest_first(&mut query, "s.id", before, limit);
     query
         .build()
         .fetch_all(tx.conn())
@@ -171,13 +160,13 @@ pub async fn list(
 /// # Errors
 /// When the database refuses.
 pub async fn revision(tx: &mut Tx, reference: &Ref) -> Result<Option<(i64, TeamId)>, Error> {
-    let query = match reference {
-        Ref::Id(id) => sqlx::query("SELECT id, revision, team_id FROM services WHERE id = $1").bind(*id),
-        Ref::Name(name) => {
-            sqlx::query("SELECT id, revision, team_id FROM services WHERE name = $1").bind(name.clone())
-        }
-    };
-    let row = query.fetch_optional(tx.conn()).await?;
+    let row = reference
+        .either(
+            "SELECT id, revision, team_id FROM services WHERE id = $1",
+            "SELECT id, revision, team_id FROM services WHERE name = $1",
+        )
+        .fetch_optional(tx.conn())
+        .await?;
     row.map(|row| {
         let cols = Cols::new("services", &row);
         Ok((cols.get("revision")?, cols.id("team_id")?))

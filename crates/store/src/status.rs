@@ -1,6 +1,6 @@
 //! One cheap read of everything a wall dashboard shows.
 
-use crate::{Cols, Error, Tx, events::seen_by};
+use crate::{Cols, Error, Tx, listing::seen_by};
 use jiff::Timestamp;
 use slipway_domain::{deployment::StateName, identity::Visible, ids::DeploymentId};
 use std::collections::BTreeMap;

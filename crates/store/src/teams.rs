@@ -51,16 +51,11 @@ pub async fn get(tx: &mut Tx, id: TeamId) -> Result<Option<Team>, Error> {
 /// # Errors
 /// When the database refuses.
 pub async fn find(tx: &mut Tx, reference: &Ref) -> Result<Option<Team>, Error> {
-    let query = match reference {
-        Ref::Id(id) => sqlx::query(select!("WHERE id = $1")).bind(*id),
-        Ref::Name(name) => sqlx::query(select!("WHERE name = $1")).bind(name.clone()),
-    };
-    query
+    let row = reference
+        .either(select!("WHERE id = $1"), select!("WHERE name = $1"))
         .fetch_optional(tx.conn())
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+        .await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// Teams, newest first.

@@ -1,6 +1,6 @@
 //! API tokens. Only the hash of a secret is stored; looking it up by the index tells nothing about other hashes.
 
-use crate::{Before, Cols, Database, Error, Tx, principals, role_bindings};
+use crate::{Before, Cols, Database, Error, Tx, listing::newest_first, principals, role_bindings};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use slipway_domain::{
@@ -116,10 +116,7 @@ pub async fn list(
     if let Some(principal) = principal {
         query.push(" AND k.principal_id = ").push_bind(principal.uuid());
     }
-    if let Some(id) = before {
-        query.push(" AND k.id < ").push_bind(id);
-    }
-    query.push(" ORDER BY k.id DESC LIMIT ").push_bind(limit);
+    newest_first(&mut query, "k.id", before, limit);
     query
         .build()
         .fetch_all(tx.conn())

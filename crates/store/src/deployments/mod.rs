@@ -8,7 +8,10 @@ pub use facts::{
     Holder, Success, active_of_release, approval_to_applied, earlier_waiting, holder, last_success,
 };
 
-use crate::{Before, Cols, Error, Ref, Tx, events::seen_by};
+use crate::{
+    Before, Cols, Error, Ref, Tx,
+    listing::{newest_first, only_seen},
+};
 use slipway_domain::{
     Name,
     deployment::{Deployment, Ended, Kind, State, StateName},
@@ -224,14 +227,9 @@ pub async fn list(
     before: Before,
     limit: i64,
 ) -> Result<Vec<Row>, Error> {
-    let (everything, teams, environments) = seen_by(visible);
     let mut query = QueryBuilder::new(SELECT);
-    query.push("WHERE (").push_bind(everything);
-    query.push(" OR s.team_id = ANY(").push_bind(teams);
-    query
-        .push(") OR d.environment_id = ANY(")
-        .push_bind(environments)
-        .push("))");
+    query.push("WHERE ");
+    only_seen(&mut query, visible, "s.team_id", Some("d.environment_id"));
     if let Some(id) = filter.service {
         query.push(" AND d.service_id = ").push_bind(id.uuid());
     }
@@ -245,10 +243,7 @@ pub async fn list(
         let states: Vec<&str> = filter.states.iter().map(|s| s.as_str()).collect();
         query.push(" AND d.state = ANY(").push_bind(states).push(")");
     }
-    if let Some(id) = before {
-        query.push(" AND d.id < ").push_bind(id);
-    }
-    query.push(" ORDER BY d.id DESC LIMIT ").push_bind(limit);
+    newest_first(&mut query, "d.id", before, limit);
     query
         .build()
         .fetch_all(tx.conn())

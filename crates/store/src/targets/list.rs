@@ -1,7 +1,10 @@
 //! Targets as people see them: with names.
 
 use super::{CURRENT, HOLDS, read};
-use crate::{Before, Cols, Error, Tx, events::seen_by};
+use crate::{
+    Before, Cols, Error, Tx,
+    listing::{newest_first, only_seen},
+};
 use slipway_domain::{
     Name,
     identity::Visible,
@@ -65,7 +68,6 @@ pub async fn list(
     before: Before,
     limit: i64,
 ) -> Result<Vec<Listed>, Error> {
-    let (everything, teams, environments) = seen_by(visible);
     let mut query = QueryBuilder::new(
         "SELECT g.id, g.service_id, g.environment_id, g.cluster_id, g.namespace, c.labels || g.labels AS labels, \
          g.generation, g.revision, g.now_release_id, g.now_deployment_id, g.now_rendering, g.declared, \
@@ -75,14 +77,9 @@ pub async fn list(
         " AS holds, s.team_id, s.name AS service, e.name AS environment, \
          c.name AS cluster, r.version AS runs \
          FROM targets g JOIN clusters c ON c.id = g.cluster_id JOIN services s ON s.id = g.service_id \
-         JOIN environments e ON e.id = g.environment_id LEFT JOIN releases r ON r.id = g.now_release_id WHERE (",
+         JOIN environments e ON e.id = g.environment_id LEFT JOIN releases r ON r.id = g.now_release_id WHERE ",
     );
-    query.push_bind(everything);
-    query.push(" OR s.team_id = ANY(").push_bind(teams);
-    query
-        .push(") OR g.environment_id = ANY(")
-        .push_bind(environments)
-        .push("))");
+    only_seen(&mut query, visible, "s.team_id", Some("g.environment_id"));
     match filter.id {
         Some(id) => query.push(" AND g.id = ").push_bind(id.uuid()),
         None => query
@@ -103,10 +100,7 @@ pub async fn list(
     if let Some(id) = filter.cluster {
         query.push(" AND g.cluster_id = ").push_bind(id.uuid());
     }
-    if let Some(id) = before {
-        query.push(" AND g.id < ").push_bind(id);
-    }
-    query.push(" ORDER BY g.id DESC LIMIT ").push_bind(limit);
+    newest_first(&mut query, "g.id", before, limit);
     query
         .build()
         .fetch_all(tx.conn())
