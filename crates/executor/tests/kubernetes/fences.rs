@@ -129,7 +129,7 @@ async fn an_executor_whose_heartbeats_fail_stops_writing_before_its_lease_ends()
 #[tokio::test]
 async fn a_worker_that_is_told_to_stop_gives_its_work_back_at_once() {
     let mut world = World::new("eu").await;
-    let many: String = (0..30).map(|i| config(&format!("c{i}"), "one")).collect();
+    let many: String = (0..60).map(|i| config(&format!("c{i}"), "one")).collect();
     let work = world.deploy(&format!("{many}{}", web("registry/web:1.0", 1)));
     let (queue, target) = (Recorder::default(), work.deployment_target);
     queue.add(work);
@@ -137,7 +137,11 @@ async fn a_worker_that_is_told_to_stop_gives_its_work_back_at_once() {
         rate: NonZeroU32::new(20).unwrap(),
         ..ClientSettings::default()
     };
-    let running = Running::start_with(&queue, slow, |_| {});
+    // The step under way takes longer than the lease: that is kept until the step is over.
+    let running = Running::start_with(&queue, slow, |settings| {
+        settings.lease = jiff::SignedDuration::from_secs(2);
+        settings.heartbeat_every = Duration::from_millis(200);
+    });
     queue
         .until(target, |e| {
             e.reports.iter().any(|r| r.step.0.starts_with("apply:"))

@@ -2,7 +2,10 @@
 //! is spent, and the deployment says why it waits.
 
 use crate::cluster_scene::{Scene, blocked, meanwhile};
-use slipway_testkit::live::{Answer, Fate, manifests::config};
+use slipway_testkit::live::{
+    Answer, Fate, WatchEnd,
+    manifests::{config, deployment},
+};
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -22,6 +25,12 @@ async fn a_cluster_that_asks_to_wait_is_left_alone_and_that_costs_no_attempt() {
     for number in 1..=3 {
         neighbours.push(scene.neighbour(number, &config("three", "3")).await);
     }
+    // Somebody's pods are watched all the while: a watch that ends is not begun anew before the time either.
+    let broken = deployment("web", "registry.example/shop/web:1.0-broken");
+    let follower = scene.neighbour(4, &broken).await;
+    let follower = scene.deploy_neighbour(&follower).await;
+    let follows = |d: &serde_json::Value| blocked(d).contains("web-");
+    world.until(&follower, "waiting for its pod", follows).await;
     // From the first write on everything is refused, until the time it says.
     let until = Arc::new(Mutex::new(None::<Instant>));
     scene.proxy.rule(move |asked| {
@@ -49,6 +58,7 @@ async fn a_cluster_that_asks_to_wait_is_left_alone_and_that_costs_no_attempt() {
             .await,
         0
     );
+    scene.proxy.end_watches(WatchEnd::Broken);
     // What others want of the cluster meanwhile waits too, whoever takes it on.
     let mut others = Vec::new();
     for neighbour in &neighbours {
@@ -58,6 +68,8 @@ async fn a_cluster_that_asks_to_wait_is_left_alone_and_that_costs_no_attempt() {
     for id in others.iter().chain([&mine]) {
         world.ends(id, "succeeded").await;
     }
+    world.steer(&follower, "cancel").await.expect(200);
+    world.ends(&follower, "cancelled").await;
 
     let mut asked_to_wait = 0;
     for (agent, log) in scene.since(began) {

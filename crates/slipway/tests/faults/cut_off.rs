@@ -2,7 +2,7 @@
 //!
 //! Invariant: the holder stops writing to the cluster before its lease ends, by itself.
 
-use crate::ground::{Clocks, behind_a_proxy, bundle, check_applied, finish, holder, is_piece, writes};
+use crate::ground::{Clocks, behind_a_proxy, bundle, check_applied, finish, holder, writes, writes_piece};
 use slipway_testkit::live::{Database, Fate, Mode, ServerOptions, TcpProxy, within};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn a_server_that_cannot_reach_the_database_stops_writing_before_its_lease_
     world.sealed("1.0.0", &bundle(PIECES, "blue")).await;
     // Slow enough that the work would go on for longer than the lease.
     proxy.rule(|asked| {
-        (asked.method == "PATCH" && is_piece(asked.path)).then_some(Fate::Delay(Duration::from_millis(400)))
+        writes_piece(asked.method, asked.path, asked.query).then_some(Fate::Delay(Duration::from_millis(400)))
     });
     let id = world.deploy("1.0.0", "staging").await;
     let under_way = async || writes(&proxy, |_| true).len() > 10;

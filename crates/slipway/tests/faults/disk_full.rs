@@ -7,7 +7,7 @@
 //! or as anybody where the system lets users have namespaces (`kernel.unprivileged_userns_clone`). Where neither is possible
 //! it fails and says so.
 
-use crate::ground::{behind_a_proxy, bundle, finish, is_piece};
+use crate::ground::{behind_a_proxy, bundle, finish, writes_piece};
 use serde_json::{Value, json};
 use slipway_testkit::live::{Database, OwnPostgres, ServerOptions, World, manifests::hook, text, within};
 use std::{
@@ -144,7 +144,7 @@ async fn a_full_disk_is_refused_clearly_and_gone_on_from() {
     let written: Vec<_> = proxy
         .log()
         .into_iter()
-        .filter(|one| is_piece(&one.path) && one.method == "PATCH")
+        .filter(|one| writes_piece(&one.method, &one.path, &one.query))
         .collect();
     ballast.take_away();
     postgres.up_again().await;

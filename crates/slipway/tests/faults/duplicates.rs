@@ -28,7 +28,19 @@ async fn a_hundred_duplicates_at_two_servers_make_one_release_and_one_deployment
     assert_eq!(compose.iter().filter(|(_, replayed)| *replayed).count(), 99);
     assert_eq!(world.database.number("SELECT count(*) FROM releases").await, 1);
 
-    // Without a key, too: a release's version and what was asked for are there once.
+    // Without a key, too, a version is there once: one made it, and the others hear that it is there.
+    world.version("2.0.0", &config("settings", "red")).await;
+    let answers = join_all((0..100).map(|n| {
+        let ana = world.ana.at(&world.servers[n % 2].api);
+        let body = world.composition("2.0.0");
+        async move { ana.post("/v1/releases", body).await.status.as_u16() }
+    }))
+    .await;
+    let count = |code: u16| answers.iter().filter(|answer| **answer == code).count();
+    assert_eq!((count(201), count(409)), (1, 99), "{answers:?}");
+    assert_eq!(world.database.number("SELECT count(*) FROM releases").await, 2);
+
+    // What was asked for is there once as well.
     world.seal("1.0.0").await;
     let asked = join_all((0..100).map(|n| {
         let otto = world.otto.at(&world.servers[n % 2].api);
@@ -45,9 +57,9 @@ async fn a_hundred_duplicates_at_two_servers_make_one_release_and_one_deployment
     assert!(asked.iter().all(|id| *id == asked[0]), "{asked:?}");
     assert_eq!(world.database.number("SELECT count(*) FROM deployments").await, 1);
     world.ends(&asked[0], "succeeded").await;
-    for action in ["release.compose", "deployment.request"] {
+    for (action, times) in [("release.compose", 2), ("deployment.request", 1)] {
         let sql = format!("SELECT count(*) FROM audit_entries WHERE action = '{action}'");
-        assert_eq!(world.database.count(&sql).await, 1, "{action}");
+        assert_eq!(world.database.count(&sql).await, times, "{action}");
     }
     finish(world, vec![namespace]).await;
 }

@@ -38,15 +38,16 @@ pub(crate) fn bundle(pieces: usize, value: &str) -> String {
     pieces.chain([deployment("web", GOOD)]).collect()
 }
 
-/// Whether a logged request writes one of the pieces of [`bundle`].
-pub(crate) fn is_piece(path: &str) -> bool {
-    path.contains("/configmaps/settings-")
+/// Whether a request writes one of the pieces of [`bundle`]. A dry run does not: before the first write of a release, what
+/// would come of it is asked for every piece that is there already.
+pub(crate) fn writes_piece(method: &str, path: &str, query: &str) -> bool {
+    method == "PATCH" && path.contains("/configmaps/settings-") && !query.contains("dryRun")
 }
 
 /// When a server (by what names it, see `Server::is_named`) sent its writes of pieces.
 pub(crate) fn writes(proxy: &KubeProxy, is_his: impl Fn(&str) -> bool) -> Vec<Logged> {
     let mut log = proxy.log();
-    log.retain(|one| one.method == "PATCH" && is_piece(&one.path) && is_his(&one.agent));
+    log.retain(|one| writes_piece(&one.method, &one.path, &one.query) && is_his(&one.agent));
     log
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: resumed within the lease and a second; in the end what was approved is on every object, and each was applied.
 
-use crate::ground::{behind_a_proxy, bundle, check_applied, finish, is_piece, writes};
+use crate::ground::{behind_a_proxy, bundle, check_applied, finish, writes, writes_piece};
 use slipway_testkit::live::{Database, Fate, Gate, LEASE_SECONDS, ServerOptions, within};
 use std::{
     sync::{
@@ -28,7 +28,7 @@ async fn a_server_killed_between_two_objects_is_resumed_by_the_other_within_its_
     let victim: Arc<Mutex<Option<String>>> = Arc::default();
     let (holds, who) = (gate.clone(), Arc::clone(&victim));
     proxy.rule(move |asked| {
-        if asked.method != "PATCH" || !is_piece(asked.path) {
+        if !writes_piece(asked.method, asked.path, asked.query) {
             return None;
         }
         let mut who = who.lock().expect("no panic");

@@ -82,6 +82,10 @@ async fn what_makes_the_api_server_absurd_is_given_up_after_eight_attempts_and_n
         7,
         "every attempt but the last says when the next is: {told:#?}"
     );
+    let at_once = told
+        .iter()
+        .find(|message| message.contains("will try again in 0.0 s"));
+    assert_eq!(at_once, None, "tried again without a pause");
     let namespace = world.namespace("us").await;
     assert!(namespace.get("ConfigMap", "fine").await.is_some());
     // What was given up can be tried again, once its cause is gone.

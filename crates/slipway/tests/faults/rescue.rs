@@ -7,7 +7,7 @@ use crate::ground::{finish, two};
 use futures::future::join_all;
 use serde_json::json;
 use slipway_testkit::live::{
-    Database,
+    Database, Server,
     manifests::{GOOD, config, hook},
     text, within,
 };
@@ -67,10 +67,19 @@ async fn what_is_completed_while_it_is_being_rescued_stays_completed() {
     let rescued = world.database.count(rescued).await;
     eprintln!("{ended} leases were ended before their time, {rescued} units of work were rescued");
     assert!(rescued >= 3, "nothing was rescued: {rescued} of {ended}");
+    let stale = |s: &Server| s.log().matches("a stale report touches nothing").count();
+    let stale: usize = world.servers.iter().map(stale).sum();
+    assert!(
+        stale > 0,
+        "nobody reported what was another's by then: nothing raced"
+    );
     // Completed once, and never anything after it.
-    let twice = "SELECT count(*) FROM (SELECT subject FROM audit_entries WHERE action = 'deployment.succeed' \
-        GROUP BY subject HAVING count(*) <> 1) q";
+    let twice = "SELECT count(*) FROM (SELECT subject FROM audit_entries \
+        WHERE action IN ('target.succeed', 'deployment.succeed') GROUP BY subject, action HAVING count(*) <> 1) q";
     assert_eq!(world.database.count(twice).await, 0);
+    let after = "SELECT e.kind, e.message FROM events e JOIN events s ON s.deployment_id = e.deployment_id \
+        AND s.kind = 'deployment.succeed' WHERE e.seq > s.seq";
+    assert_eq!(world.database.rows(after).await, Vec::<serde_json::Value>::new());
     let all = "SELECT count(*) FROM audit_entries WHERE action = 'deployment.succeed'";
     let all_there = async || world.database.count(all).await == i64::try_from(SERVICES).expect("few");
     within(

@@ -3,7 +3,7 @@
 
 use crate::cluster_scene::{Scene, blocked, meanwhile};
 use slipway_testkit::live::{
-    Fate, WatchEnd,
+    Fate, Server, WatchEnd,
     manifests::{GOOD, deployment},
     within,
 };
@@ -64,7 +64,8 @@ async fn a_watch_that_is_open_and_silent_is_found_out_and_the_status_is_right_in
 
 #[tokio::test]
 async fn an_expired_watch_begins_anew_from_a_list_and_the_status_is_right_in_time() {
-    let scene = Scene::start("expired", "us").await;
+    // One executor: what begins anew is his watch, and not another's first.
+    let scene = Scene::start_alone("expired", "us").await;
     let world = &scene.world;
     // Ready after the watches have expired.
     let late = deployment("web", GOOD).replace(
@@ -77,21 +78,23 @@ async fn an_expired_watch_begins_anew_from_a_list_and_the_status_is_right_in_tim
         .until(&id, "waiting for its pod", |d| blocked(d).contains("web: 0 of 1"))
         .await;
     let pods = format!("/api/v1/namespaces/{}/pods", world.service);
-    let lists = || {
-        scene
-            .proxy
-            .log()
-            .iter()
-            .filter(|l| l.path == pods && !l.query.contains("watch"))
-            .count()
+    let asked = |watch: bool| {
+        let log = scene.proxy.log();
+        let of_pods = log.iter().filter(|l| l.path == pods);
+        of_pods.filter(|l| l.query.contains("watch") == watch).count()
     };
     meanwhile(Duration::from_secs(1)).await;
-    let before = lists();
+    let (lists, watches) = (asked(false), asked(true));
     scene.proxy.end_watches(WatchEnd::Expired);
-    within(Duration::from_secs(10), "pods are listed again", async || {
-        lists() > before
-    })
+    within(
+        Duration::from_secs(10),
+        "pods are listed and watched again",
+        async || asked(false) > lists && asked(true) > watches,
+    )
     .await;
+    // Because it had expired: nobody had to find out by its silence.
+    let found_silent = |s: &Server| s.log().contains("a watch had fallen silent");
+    assert!(!world.servers.iter().any(found_silent));
     let namespace = world.namespace("us").await;
     let is_ready = async || {
         let web = namespace.get("Deployment", "web").await.expect("it is there");
