@@ -106,6 +106,12 @@ impl Database {
         &self.pool
     }
 
+    /// Every migration that this binary knows.
+    #[must_use]
+    pub fn migrations() -> &'static sqlx::migrate::Migrator {
+        &MIGRATIONS
+    }
+
     /// Applies the migrations that are missing; safe to call from several servers at once.
     ///
     /// # Errors

@@ -2,10 +2,9 @@
 
 use slipway_store::Database;
 use slipway_testkit::live;
-use sqlx::{Connection as _, PgConnection, migrate::Migrator};
+use sqlx::{Connection as _, PgConnection};
 use std::time::Duration;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 /// The last migration before tables were changed that servers use.
 const BEFORE: i64 = 5;
 
@@ -22,7 +21,7 @@ async fn run(connection: &mut PgConnection, sql: &'static str) {
 async fn a_migration_gives_way_to_a_transaction_that_is_at_work_and_goes_on_after_it() {
     let database = live::Database::create().await;
     let mut server = PgConnection::connect(&database.url).await.unwrap();
-    MIGRATIONS.run_to(BEFORE, &mut server).await.unwrap();
+    Database::migrations().run_to(BEFORE, &mut server).await.unwrap();
 
     run(&mut server, "BEGIN; SELECT FROM deployment_targets").await;
     let url = database.url.clone();

@@ -5,14 +5,11 @@
 
 use sha2::{Digest as _, Sha256};
 use slipway_store::Database;
-use sqlx::{Connection as _, PgConnection, migrate::Migrator, postgres::PgConnectOptions};
+use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use std::{fmt::Write as _, str::FromStr as _};
 
 /// The variable that names a Postgres where databases may be made.
 const VARIABLE: &str = "SLIPWAY_TEST_DATABASE_URL";
-
-/// The schema.
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
 /// A database for one test.
 pub struct TestDb {
@@ -64,7 +61,7 @@ fn at(url: &str, name: &str) -> String {
 /// the migrations say, so that another schema has another one.
 async fn template(url: &str, server: &PgConnectOptions) -> anyhow::Result<String> {
     let mut digest = Sha256::new();
-    for migration in MIGRATIONS.iter() {
+    for migration in Database::migrations().iter() {
         digest.update(&migration.checksum);
     }
     let mut name = "slipway_template_".to_owned();

@@ -9,9 +9,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How a request ended, as a label.
+/// How a request ended, as a label: the class of its status, or that nobody waited for it.
 const CLASSES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "cancelled"];
 const CANCELLED: usize = 4;
+
+/// The place in [`CLASSES`] of a status.
+const fn class(status: StatusCode) -> usize {
+    match status.as_u16() {
+        200..300 => 0,
+        300..400 => 1,
+        400..500 => 2,
+        _ => 3,
+    }
+}
 
 /// What is counted of each route. By name and labels a metric is found anew at each use, which takes longer than counting.
 #[derive(Default)]
@@ -109,14 +119,8 @@ impl Timer {
 
     pub(super) fn finish(mut self, status: StatusCode) -> Duration {
         self.finished = true;
-        let class = match status.as_u16() {
-            200..300 => 0,
-            300..400 => 1,
-            400..500 => 2,
-            _ => 3,
-        };
         let took = self.started.elapsed();
-        self.route.count(class);
+        self.route.count(class(status));
         self.route.took(took);
         took
     }
