@@ -118,6 +118,12 @@ impl TestApp {
         while timers::number(&self.app).await.expect("numbered events") > 0 {}
     }
 
+    /// Hears nothing of other servers any more, nor that the database is gone.
+    pub async fn deafen(&mut self) {
+        self.background.abort();
+        let _ = (&mut self.background).await;
+    }
+
     /// Makes the first admin as a server's configuration does.
     ///
     /// # Panics

@@ -212,7 +212,7 @@ async fn a_cluster_that_is_away_is_left_alone_and_delays_nobody_else() {
         })
         .await;
     assert!(
-        added.elapsed() < Duration::from_secs(2),
+        added.elapsed() < Duration::from_secs(4),
         "took {:?} of {:?}",
         added.elapsed(),
         began.elapsed()

@@ -151,7 +151,7 @@ async fn tokens(world: &World) {
     let made = ahead.post("/v1/tokens", made).await.expect(201);
     let short = text(&made["secret"]);
     let ends = time(&made["token"]["expires_at"]);
-    for person in [&ahead, &behind] {
+    futures::future::join_all([&ahead, &behind].map(async |person| {
         person.get("/v1/me").await.expect(200);
         person.with_token(&short).get("/v1/me").await.expect(200);
         let request = person.request(reqwest::Method::GET, "/v1/events");
@@ -165,7 +165,8 @@ async fn tokens(world: &World) {
             while let Ok(Some(_)) = stream.chunk().await {}
         });
         assert!(ended.await.is_err(), "the stream ended though its token holds");
-    }
+    }))
+    .await;
     let over = async || now(world).await > ends + jiff::SignedDuration::from_millis(1200);
     within(Duration::from_secs(10), "the token has ended", over).await;
     for person in [&ahead, &behind] {
@@ -186,7 +187,7 @@ async fn schedules(world: &World) {
         let id = text(&otto.post("/v1/deployments", body).await.expect(201)["id"]);
         let done = world.ends(&id, "succeeded").await;
         let late = time(&done["started_at"]).duration_since(not_before).as_secs_f64();
-        assert!((0.0..=2.0).contains(&late), "it began {late} s after its time");
+        assert!((0.0..=5.0).contains(&late), "it began {late} s after its time");
     }
 }
 
@@ -213,6 +214,6 @@ async fn expiry(world: &World) {
         let late = time(&gone["finished_at"])
             .duration_since(time(&gone["expires_at"]))
             .as_secs_f64();
-        assert!((0.0..=2.0).contains(&late), "it expired {late} s after its time");
+        assert!((0.0..=5.0).contains(&late), "it expired {late} s after its time");
     }
 }
