@@ -16,8 +16,12 @@ async fn due(shop: &Shop, horizon: Horizon) -> usize {
 }
 
 async fn look(shop: &Shop) -> Horizon {
+    look_from(shop, Horizon::default()).await
+}
+
+async fn look_from(shop: &Shop, since: Horizon) -> Horizon {
     let mut tx = shop.app.begin().await.unwrap();
-    work::horizon(&mut tx).await.unwrap()
+    work::horizon(&mut tx, since).await.unwrap()
 }
 
 #[tokio::test]
@@ -34,6 +38,8 @@ async fn what_waits_is_found_from_the_horizon_on_and_what_is_written_out_of_its_
         .await
         .unwrap();
     assert_eq!(due(&shop, horizon).await, 0, "it is beyond the horizon");
+    let followed = look_from(&shop, horizon).await;
+    assert!(followed.ready > horizon.ready, "it was passed over");
     let next = look(&shop).await;
     assert!(next.ready < horizon.ready);
     assert_eq!(due(&shop, next).await, 1);
@@ -45,6 +51,26 @@ async fn what_waits_is_found_from_the_horizon_on_and_what_is_written_out_of_its_
     let next = look(&shop).await;
     shop.sql("UPDATE work SET run_at = now()").await.unwrap();
     assert_eq!(due(&shop, next).await, 1);
+}
+
+#[tokio::test]
+async fn the_queue_is_followed_from_where_it_was_found() {
+    let shop = Shop::open().await;
+    let first = shop.release("1.0.0").await;
+    shop.ask(&first, "staging").await.unwrap();
+    let since = look(&shop).await;
+    shop.claim_one().await;
+    let followed = look_from(&shop, since).await;
+    assert!(followed.ready > since.ready, "nothing waits any more");
+    assert_eq!(followed.leased, look(&shop).await.leased);
+    shop.sql(
+        "UPDATE work SET state = 'ready', holder = NULL, lease_until = NULL, run_at = clock_timestamp()",
+    )
+    .await
+    .unwrap();
+    let again = look_from(&shop, followed).await;
+    assert_eq!(again, look(&shop).await, "what came since is found from there");
+    assert_eq!(due(&shop, again).await, 1);
 }
 
 #[tokio::test]
