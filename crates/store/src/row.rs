@@ -14,6 +14,9 @@ pub enum Error {
     /// The database could not be reached, or had no connection to give in time.
     #[error("the database is unavailable")]
     Unavailable(#[source] sqlx::Error),
+    /// What is given as a connection URL is none; it is not repeated, it may have a password in it.
+    #[error("this is no connection URL (postgres://user:password@host:port/database): {0}")]
+    Url(String),
     /// A unique index refused it.
     #[error("the unique index {0} refuses it")]
     Duplicate(String),
@@ -43,6 +46,15 @@ pub enum Error {
     /// Anything else.
     #[error("the database refused: {0}")]
     Database(#[source] sqlx::Error),
+}
+
+impl Error {
+    pub(crate) fn url(error: sqlx::Error) -> Self {
+        Self::Url(match error {
+            sqlx::Error::Configuration(cause) => cause.to_string(),
+            other => other.to_string(),
+        })
+    }
 }
 
 impl From<sqlx::Error> for Error {

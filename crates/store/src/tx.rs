@@ -9,10 +9,10 @@ use crate::{
 };
 use jiff::Timestamp;
 use sqlx::{
-    PgPool,
+    Connection as _, PgPool,
     postgres::{PgConnectOptions, PgConnection, PgListener},
 };
-use std::str::FromStr as _;
+use std::{str::FromStr as _, time::Duration};
 use tokio::sync::OwnedSemaphorePermit;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
@@ -47,16 +47,23 @@ impl Database {
     /// Connects, with at most `connections` connections.
     ///
     /// # Errors
-    /// When the URL is none, or the database cannot be reached within ten seconds.
+    /// When the URL is none, or the database cannot be reached within ten seconds; says why.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, Error> {
-        let options = PgConnectOptions::from_str(url)?.application_name("slipway");
+        let options = PgConnectOptions::from_str(url)
+            .map_err(Error::url)?
+            .application_name("slipway");
         let answers = Answers::default();
         // Listeners keep their connections: they have their own, and are told apart.
         let listening = session::pool(LISTENERS, answers.clone())
             .connect_lazy_with(options.clone().application_name("slipway listens"));
         let pool = session::pool(connections, answers.clone())
-            .connect_with(options)
-            .await?;
+            .connect_with(options.clone())
+            .await;
+        let pool = match pool {
+            // All it says is that it waited: one connection by itself says for what.
+            Err(sqlx::Error::PoolTimedOut) => return Err(why_not(&options).await),
+            other => other?,
+        };
         Ok(Self {
             answers,
             listening,
@@ -284,5 +291,32 @@ impl Listener {
     pub async fn next(&mut self) -> Result<String, Error> {
         let heard = self.answers.during(self.inner.recv()).await??;
         Ok(heard.channel().to_owned())
+    }
+}
+
+/// Why the database that could not be reached cannot be.
+async fn why_not(options: &PgConnectOptions) -> Error {
+    let alone = PgConnection::connect_with(options);
+    match tokio::time::timeout(Duration::from_secs(2), alone).await {
+        Ok(Err(error)) => error.into(),
+        Ok(Ok(_)) | Err(_) => sqlx::Error::PoolTimedOut.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_cannot_connect_is_told_why() {
+        let none = Database::connect("db.example/slipway?password=hunter2", 1).await;
+        let said = none.unwrap_err().to_string();
+        assert!(said.contains("no connection URL"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+        let away = Database::connect("postgres://nobody@127.0.0.1:1/none", 1).await;
+        let Err(Error::Unavailable(sqlx::Error::Io(cause))) = away else {
+            panic!("{away:?}")
+        };
+        assert_eq!(cause.kind(), std::io::ErrorKind::ConnectionRefused);
     }
 }

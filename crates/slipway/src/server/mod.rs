@@ -13,6 +13,7 @@ pub(crate) use doctor::{DoctorArgs, NotExamined, Verdict, doctor};
 pub(crate) use issuer::{DevTokenArgs, dev_token};
 pub(crate) use serve::serve;
 
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use slipway_store::Database;
 use std::path::PathBuf;
@@ -63,7 +64,9 @@ pub(crate) enum ServerRole {
 /// Brings the database to this version's schema.
 pub(crate) async fn migrate(args: MigrateArgs) -> anyhow::Result<()> {
     let settings = config::read(args.common.config.as_deref())?;
-    let database = Database::connect(&settings.database.url, 2).await?;
+    let database = Database::connect(&settings.database.url, 2)
+        .await
+        .context("database.url: cannot connect")?;
     database.migrate().await?;
     println!("the database has this version's schema");
     Ok(())
