@@ -72,13 +72,18 @@ pub async fn rescue(app: &App) -> Result<u64, Error> {
         let rescued = work::rescue(&mut tx, BATCH).await?;
         for lost in &rescued {
             // Never waited for: others hold a deployment while they wait for its work. A claim puts away what is left.
-            let Some(row) = stored::try_lock(&mut tx, lost.deployment).await? else {
+            let row = match stored::try_lock(&mut tx, lost.deployment).await? {
+                Some(row) if execution::put_away(&mut tx, &row).await? => {
+                    stored::look_again(&mut tx, row.deployment.service).await?;
+                    continue;
+                }
+                Some(row) => Some(row),
+                // It is told all the same: that needs no lock.
+                None => stored::get(&mut tx, lost.deployment).await?,
+            };
+            let Some(row) = row.filter(|row| !row.deployment.state.name().is_terminal()) else {
                 continue;
             };
-            if execution::put_away(&mut tx, &row).await? {
-                stored::look_again(&mut tx, row.deployment.service).await?;
-                continue;
-            }
             let message = format!(
                 "executor {} did not report before its lease ended; another takes over",
                 lost.holder

@@ -466,6 +466,25 @@ async fn a_pause_parks_at_the_next_report_and_a_resume_goes_on() {
 }
 
 #[tokio::test]
+async fn a_lease_that_was_lost_is_told_also_while_others_are_busy_with_the_deployment() {
+    let shop = Shop::with(plain(&["eu"])).await;
+    let id = running(&shop, "1.0.0").await;
+    shop.claim_one().await;
+    shop.sql("UPDATE work SET lease_until = now() - interval '1 s'")
+        .await
+        .unwrap();
+    let mut busy = shop.app.begin().await.unwrap();
+    slipway_store::deployments::lock(&mut busy, id).await.unwrap();
+    assert_eq!(timers::rescue(&shop.app).await.unwrap(), 1);
+    drop(busy);
+    let told = "SELECT count(*) FROM events WHERE kind = 'work.rescued'";
+    assert_eq!(shop.number(told).await, 1);
+    shop.run_all().await;
+    assert_eq!(shop.state(id).await, StateName::Succeeded);
+    shop.check().await;
+}
+
+#[tokio::test]
 async fn a_lease_that_ends_while_paused_is_parked_and_goes_on_after_the_resume() {
     let shop = Shop::with(plain(&["eu"])).await;
     let id = running(&shop, "1.0.0").await;

@@ -25,17 +25,30 @@ async fn whichever_of_rescue_and_completion_comes_first_nothing_completed_is_und
         shop.sql("UPDATE work SET lease_until = now() - interval '1 s'")
             .await
             .unwrap();
-        // Both at once, with a head start that differs: each wins some of the rounds.
-        let report = async {
-            tokio::time::sleep(Duration::from_micros((round % 8) * 400)).await;
-            shop.say(&a, Step::Prune, StepOutcome::Succeeded).await
+        let report = async || shop.say(&a, Step::Prune, StepOutcome::Succeeded).await;
+        let rescue = async || timers::rescue(&shop.app).await.unwrap();
+        let (ack, rescued) = match round {
+            // Each wins once at least.
+            0 => (report().await, rescue().await),
+            1 => {
+                let rescued = rescue().await;
+                (report().await, rescued)
+            }
+            // Both at once, with a head start that differs.
+            round => {
+                let late = async |by: u64| tokio::time::sleep(Duration::from_micros(by * 400)).await;
+                let report = async || {
+                    late(round % 8).await;
+                    report().await
+                };
+                let rescue = async || {
+                    late(7 - round % 8).await;
+                    rescue().await
+                };
+                let (ack, one, other) = tokio::join!(report(), rescue(), rescue());
+                (ack, one + other)
+            }
         };
-        let rescue = async || {
-            tokio::time::sleep(Duration::from_micros((7 - round % 8) * 400)).await;
-            timers::rescue(&shop.app).await.unwrap()
-        };
-        let (ack, one, other) = tokio::join!(report, rescue(), rescue());
-        let rescued = one + other;
         match ack {
             Ack::Released => {
                 completed += 1;
