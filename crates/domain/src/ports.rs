@@ -34,6 +34,16 @@ pub struct ClaimRequest {
     pub cluster_labels: BTreeMap<String, String>,
 }
 
+/// What a heartbeat did. What it names in neither list is not the holder's any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Leases that are longer now.
+    pub extended: Vec<Lease>,
+    /// Leases that somebody else was at, at that moment: a report under it, or whoever takes it back. They are as they
+    /// were, and the next heartbeat tells.
+    pub busy: Vec<Lease>,
+}
+
 /// The queue, as an executor sees it.
 pub trait WorkQueue: Send + Sync + 'static {
     /// Claims work that is due. The first claim of a deployment admits it: its gates are judged in this transaction.
@@ -42,13 +52,13 @@ pub trait WorkQueue: Send + Sync + 'static {
         request: &ClaimRequest,
     ) -> impl Future<Output = Result<Vec<Assignment>, QueueUnavailable>> + Send;
 
-    /// Extends leases, on a connection of its own; returns those still held.
+    /// Extends leases, on a connection of its own; waits for none of them.
     fn heartbeat(
         &self,
         holder: &str,
         leases: &[Lease],
         extend_by: SignedDuration,
-    ) -> impl Future<Output = Result<Vec<Lease>, QueueUnavailable>> + Send;
+    ) -> impl Future<Output = Result<Heartbeat, QueueUnavailable>> + Send;
 
     /// Records what happened, if the lease still holds.
     fn report(

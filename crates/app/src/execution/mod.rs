@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use slipway_domain::{
     deployment::{State, TargetState},
     ids::{DeploymentId, DeploymentTargetId, WorkId},
-    ports::{ClaimRequest, QueueUnavailable, WorkQueue},
+    ports::{ClaimRequest, Heartbeat, QueueUnavailable, WorkQueue},
     work::{Ack, Assignment, Lease, Report},
 };
 use slipway_store::{Database, Listener, deployment_targets, deployments, work};
@@ -108,7 +108,7 @@ impl WorkQueue for Queue {
         holder: &str,
         leases: &[Lease],
         extend_by: SignedDuration,
-    ) -> Result<Vec<Lease>, QueueUnavailable> {
+    ) -> Result<Heartbeat, QueueUnavailable> {
         let held = async {
             let mut tx = self.heartbeats.begin().await?;
             let held = work::heartbeat(&mut tx, holder, leases, extend_by).await?;
@@ -117,11 +117,16 @@ impl WorkQueue for Queue {
         };
         let held = self.heartbeats.while_it_answers(held).await;
         let held = held.map_err(Error::from).flatten().map_err(unavailable)?;
-        Ok(leases
-            .iter()
-            .filter(|lease| held.contains(&(lease.work, lease.fence)))
-            .cloned()
-            .collect())
+        let those = |extended: bool| {
+            let held = leases
+                .iter()
+                .filter(|lease| held.contains(&(lease.work, lease.fence, extended)));
+            held.cloned().collect()
+        };
+        Ok(Heartbeat {
+            extended: those(true),
+            busy: those(false),
+        })
     }
 
     async fn report(&self, assignment: &Assignment, report: Report) -> Result<Ack, QueueUnavailable> {

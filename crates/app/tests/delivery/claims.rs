@@ -137,7 +137,8 @@ async fn a_stale_report_changes_nothing() {
             SignedDuration::from_secs(60),
         )
         .await;
-    assert_eq!(held.unwrap(), vec![fresh.lease.clone()]);
+    let held = held.unwrap();
+    assert_eq!((held.extended, held.busy), (vec![fresh.lease.clone()], vec![]));
     assert_eq!(shop.succeed(&fresh).await, Ack::Released);
     assert_eq!(shop.state(id).await, StateName::Succeeded);
     assert_eq!(
@@ -146,6 +147,41 @@ async fn a_stale_report_changes_nothing() {
         "completed stays completed"
     );
     shop.check().await;
+}
+
+#[tokio::test]
+async fn a_heartbeat_waits_for_no_report_and_takes_nothing_for_lost_that_is_reported_on() {
+    let shop = Shop::with(plain(&["eu", "us"])).await;
+    running(&shop, "1.0.0").await;
+    // The first claim starts the wave, and with it the other target.
+    let mut all = shop.claim().await;
+    all.extend(shop.claim().await);
+    let leases: Vec<_> = all.iter().map(|a| a.lease.clone()).collect();
+    assert_eq!(leases.len(), 2);
+    let (free, reported) = (vec![leases[0].clone()], vec![leases[1].clone()]);
+    let beat = async || {
+        let beat = shop
+            .queue
+            .heartbeat("executor", &leases, SignedDuration::from_secs(60));
+        let beat = tokio::time::timeout(std::time::Duration::from_secs(20), beat).await;
+        let beat = beat.expect("it waits").unwrap();
+        (beat.extended, beat.busy)
+    };
+    // As a report that waits for its deployment does.
+    let mut report = shop.app.begin().await.unwrap();
+    slipway_store::work::hold(&mut report, &reported[0])
+        .await
+        .unwrap();
+    assert_eq!(beat().await, (free.clone(), reported.clone()));
+    drop(report);
+    assert_eq!(beat().await.0.len(), 2, "it was held, and is free again");
+    let mut report = shop.app.begin().await.unwrap();
+    slipway_store::work::finish(&mut report, &reported[0])
+        .await
+        .unwrap();
+    assert_eq!(beat().await, (free.clone(), reported));
+    report.commit().await.unwrap();
+    assert_eq!(beat().await, (free, vec![]), "what is over is not held");
 }
 
 fn inventory() -> Inventory {

@@ -63,14 +63,14 @@ impl Held {
             )
             .await
             {
-                Ok(Ok(still)) => {
+                Ok(Ok(answer)) => {
+                    let names = |leases: &[Lease], one: &Lease| {
+                        leases.iter().any(|l| l.work == one.work && l.fence == one.fence)
+                    };
                     for (lease, clock) in &asked {
-                        if still
-                            .iter()
-                            .any(|s| s.work == lease.work && s.fence == lease.fence)
-                        {
+                        if names(&answer.extended, lease) {
                             clock.extend(asked_at, settings.lease);
-                        } else {
+                        } else if !names(&answer.busy, lease) {
                             clock.revoke();
                         }
                     }

@@ -6,7 +6,7 @@ use slipway_domain::{
     clock::process_now,
     ids::{DeploymentTargetId, WorkId},
     plan::target::StepRecord,
-    ports::{ClaimRequest, QueueUnavailable, WorkQueue},
+    ports::{ClaimRequest, Heartbeat, QueueUnavailable, WorkQueue},
     work::{Ack, Assignment, Lease, Report, StepOutcome},
 };
 use std::{
@@ -149,21 +149,21 @@ impl WorkQueue for Recorder {
         _: &str,
         leases: &[Lease],
         extend_by: SignedDuration,
-    ) -> Result<Vec<Lease>, QueueUnavailable> {
+    ) -> Result<Heartbeat, QueueUnavailable> {
         if self.0.mute.load(SeqCst) {
             return Err(QueueUnavailable("heartbeats fail".into()));
         }
         let mut entries = self.0.entries.lock().unwrap();
-        let mut held = Vec::new();
+        let mut answer = Heartbeat::default();
         for lease in leases {
             for entry in entries.iter_mut().filter(|e| e.work.lease.work == lease.work) {
                 if entry.work.lease.fence == lease.fence && matches!(entry.state, State::Leased(_)) {
                     entry.state = State::Leased(process_now() + extend_by);
-                    held.push(lease.clone());
+                    answer.extended.push(lease.clone());
                 }
             }
         }
-        Ok(held)
+        Ok(answer)
     }
 
     async fn report(&self, work: &Assignment, report: Report) -> Result<Ack, QueueUnavailable> {

@@ -245,7 +245,8 @@ impl Play {
             .queue
             .heartbeat(&name(worker), &leases, extend_by)
             .await
-            .unwrap();
+            .unwrap()
+            .extended;
         for lease in &still {
             let of_past = self.past.iter().any(|a| a.lease == *lease);
             let is = self.fence_of(lease.work.uuid().to_string()).await;
