@@ -52,7 +52,8 @@ pub async fn lease(
 
 /// Extends leases that this holder still has, and says which, with their fences: a holder may have lost a lease and
 /// claimed the same work again. Those come with `true`; with `false` those that it has, as far as can be told, and that
-/// somebody else's transaction holds at this moment. For such a one all others would wait, and be lost with it.
+/// somebody else's transaction holds at this moment. For such a one all others would wait, and be lost with it. The holder is
+/// asked for such that the index of all that is leased does not fit.
 ///
 /// # Errors
 /// When the database refuses.
@@ -67,13 +68,14 @@ pub async fn heartbeat(
     let held: Vec<(Uuid, i64, bool)> = sqlx::query_as(
         "WITH mine AS MATERIALIZED ( \
             SELECT w.id FROM work w, unnest($1::uuid[], $2::bigint[]) AS l(id, fence) \
-            WHERE w.id = ANY($1) AND w.id = l.id AND w.fence = l.fence AND w.holder = $3 FOR UPDATE OF w SKIP LOCKED), \
+            WHERE w.id = ANY($1) AND w.id = l.id AND w.fence = l.fence AND COALESCE(w.holder, '') = $3 \
+            FOR UPDATE OF w SKIP LOCKED), \
          extended AS ( \
             UPDATE work w SET lease_until = clock_timestamp() + make_interval(secs => $4) \
             FROM mine WHERE w.id = ANY($1) AND w.id = mine.id RETURNING w.id, w.fence) \
          SELECT id, fence, true FROM extended UNION ALL \
          SELECT w.id, w.fence, false FROM work w, unnest($1::uuid[], $2::bigint[]) AS l(id, fence) \
-         WHERE w.id = ANY($1) AND w.id = l.id AND w.fence = l.fence AND w.holder = $3 \
+         WHERE w.id = ANY($1) AND w.id = l.id AND w.fence = l.fence AND COALESCE(w.holder, '') = $3 \
          AND w.id NOT IN (SELECT id FROM extended)",
     )
     .bind(ids)
