@@ -71,6 +71,8 @@ ids! {
     ApprovalTag, ApprovalId, "apr";
     /// One approver's answer.
     DecisionTag, DecisionId, "dcn";
+    /// A policy: an organisation's own rules.
+    PolicyTag, PolicyId, "pol";
     /// A unit of work in the queue.
     WorkTag, WorkId, "wrk";
     /// An object that is not as it was applied.

@@ -1,0 +1,306 @@
+use super::{text, tree, *};
+use crate::policy::facts::tests::some_facts;
+use proptest::prelude::*;
+use serde_json::json;
+
+fn judged(source: &str) -> Outcome {
+    Condition::new(source)
+        .unwrap_or_else(|faults| panic!("{source}: {faults:?}"))
+        .judge(&some_facts())
+}
+
+fn because(source: &str) -> Vec<Because> {
+    Condition::new(source).unwrap().explain(&some_facts())
+}
+
+fn refused(source: &str) -> String {
+    Condition::new(source).expect_err(source).join("\n")
+}
+
+#[test]
+fn facts_are_read_and_compared() {
+    for so in [
+        r#"environment.tier == "production""#,
+        r#"service.criticality in ["high", "critical"]"#,
+        r#"components.all(c, c.state == "available" && c.images.all(i, i.pinned))"#,
+        r#"evidence.exists(e, e.kind == "test_report" && e.passed && e.age < 86400)"#,
+        "plan.targets.size() == 2 && size(components) == 1",
+        r#"plan.targets.filter(t, t.cluster.startsWith("eu")).size() == 1"#,
+        r#"components.map(c, c.name).exists(n, n == "web")"#,
+        r#"!has(deployment.reason) || deployment.reason != """#,
+        "risk.score * 2 + 1 == 85",
+        r#"plan.targets[0].labels.region == "eu""#,
+        r#"has(history.last) ? history.last == "succeeded" : true"#,
+        "evidence.exists_one(e, e.counts.failed == 0)",
+    ] {
+        assert_eq!(judged(so), Outcome::True, "{so}");
+    }
+    assert_eq!(judged("risk.score < 42"), Outcome::False);
+}
+
+#[test]
+fn a_missing_fact_is_never_taken_for_anything() {
+    for source in [
+        r#"deployment.reason == "urgent""#,
+        r#"deployment.reason != "urgent""#,
+        r#"!(deployment.reason == "urgent")"#,
+        // CEL itself forgives what stands beside a true one.
+        r#"deployment.reason == "urgent" || true"#,
+        r#"components.exists(c, c.source.commit == "abc")"#,
+        r#"plan.targets[7].cluster == "eu""#,
+        r#"plan.targets.exists(t, t.labels.zone == "a") || true"#,
+    ] {
+        let Outcome::Unknown(why) = judged(source) else {
+            panic!("{source} is {:?}", judged(source))
+        };
+        assert!(why.contains("cannot be said"), "{why}");
+    }
+    assert_eq!(
+        judged(r#"true || deployment.reason == "urgent""#),
+        Outcome::True,
+        "it was not asked for"
+    );
+}
+
+#[test]
+fn what_an_expression_cannot_mean_is_said_before_it_is_kept() {
+    for (source, says) in [
+        ("", "is empty"),
+        (
+            "environment.teir == 'x'",
+            "`environment` has no `teir`; it has name, tier",
+        ),
+        (
+            "enviroment.tier == 'x'",
+            "there is no fact `enviroment`; there are release, components",
+        ),
+        (
+            "environment.tier == 'prod'",
+            "is one of development, test, staging, production",
+        ),
+        ("risk.score == '7'", "compares a whole number with text"),
+        (
+            "components.name == 'x'",
+            "is a list, which has no `name`: say `components.all(x, …)`",
+        ),
+        ("release.version.matches('^1')", "there is no function `matches`"),
+        ("now() == 1", "there is no function `now`"),
+        (
+            "release.notes && true",
+            "`release.notes` is text, not true or false",
+        ),
+        (
+            "components.all(release, true)",
+            "is a fact: an entry of a list needs another name",
+        ),
+        ("components.all(c, c.name)", "`c.name` is text, not true or false"),
+        ("components.exists(true)", "wants a name"),
+        ("release.name.all(c, true)", "is text, not a list"),
+        ("has(release)", "asks for a field"),
+        ("risk.score > 7u", "without `u`"),
+        ("{'a': 1}.a == 1", "objects cannot be made here"),
+        ("risk.score >", "line 1"),
+        ("a b", "line 1"),
+        ("release.?notes == ''", "line 1"),
+    ] {
+        let faults = refused(source);
+        assert!(faults.contains(says), "{source}: {faults}");
+    }
+    let all = refused("a == b && release.c == 1 && d(1)");
+    assert_eq!(all.lines().count(), 4, "all of it at once: {all}");
+    assert!(Sentence::new("'no ' + relase.name").is_err());
+}
+
+#[test]
+fn nothing_that_is_written_ends_the_process_or_keeps_it_busy() {
+    // As small a stack as any thread here has.
+    let small = std::thread::Builder::new().stack_size(2 << 20);
+    let tried = small.spawn(|| {
+        let long = [
+            "1+".repeat(999) + "1 == 1",
+            "!(".repeat(600) + "true" + &")".repeat(600),
+            "-(".repeat(600) + "1" + &")".repeat(600) + " == 1",
+            "(".repeat(900) + "1" + &")".repeat(900) + " == 1",
+            "[".repeat(900) + &"]".repeat(900) + " == []",
+            "a.".repeat(900) + "a == 1",
+            "true ? ".repeat(200) + "true" + &" : true".repeat(200),
+            "true && ".repeat(240) + "true",
+            "{".repeat(1900),
+            "size(".repeat(300) + "'a'" + &")".repeat(300) + " == 1",
+            "'".to_owned() + &"\\".repeat(1900),
+            "x".repeat(3_000),
+            "components.all(a, ".repeat(3) + "true" + &")".repeat(3),
+        ];
+        for source in long {
+            let faults = refused(&source);
+            assert!(faults.len() < 60_000, "{} bytes of faults", faults.len());
+        }
+        // Signs in a row are one to the parser.
+        assert_eq!(judged(&("!".repeat(1_900) + "true")), Outcome::True);
+        // What is just small enough is judged, and let go of.
+        let wide = "risk.score == 42 && ".repeat(49) + "true";
+        assert_eq!(judged(&wide), Outcome::True);
+        let deep = "(1 + ".repeat(35) + "1" + &")".repeat(35) + " == 36";
+        assert_eq!(judged(&deep), Outcome::True);
+    });
+    tried.unwrap().join().unwrap();
+    assert!(refused("(components + components).all(c, true)").contains("loops over something"));
+}
+
+#[test]
+fn what_would_look_at_too_much_cannot_be_judged_and_is_soon_over() {
+    let mut many = crate::policy::facts::tests::some();
+    let lengthen = |list: &mut serde_json::Value| {
+        let one = list[0].clone();
+        *list = std::iter::repeat_n(one, MAX_LIST).collect();
+    };
+    lengthen(&mut many["components"]);
+    lengthen(&mut many["evidence"]);
+    let facts = Facts::new(many).unwrap();
+    let judged = |source: &str| Condition::new(source).unwrap().judge(&facts);
+    let one_loop = r#"components.all(c, c.state == "available") && evidence.all(e, e.passed)"#;
+    assert_eq!(judged(one_loop), Outcome::True);
+    let began = std::time::Instant::now();
+    for two_loops in [
+        "components.all(c, evidence.exists(e, e.component == 'none') || true)",
+        "components.all(c, evidence.filter(e, e.component == c.name).size() > 0)",
+        "components.map(c, evidence.map(e, e.component == c.name)).size() > 0",
+    ] {
+        let Outcome::Unknown(why) = judged(two_loops) else {
+            panic!("{two_loops} is judged")
+        };
+        assert!(why.contains("looks at more than 50000"), "{why}");
+        let because = Condition::new(two_loops).unwrap().explain(&facts);
+        assert!(because.iter().any(|part| part.is.is_none()), "{because:?}");
+    }
+    let sentence = Sentence::new("string(components.map(c, evidence.map(e, e.name)).size())").unwrap();
+    assert!(sentence.say(&facts).unwrap_err().contains("looks at more than"));
+    // Much less, even here: but whoever runs this may have other things to do.
+    assert!(
+        began.elapsed() < std::time::Duration::from_mins(1),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[test]
+fn what_decided_is_named_with_what_it_saw_and_what_would_change_it() {
+    let because = because(r#"environment.tier == "production" && risk.score < 40 && size(components) == 1"#);
+    assert_eq!(because.len(), 1, "{because:#?}");
+    assert_eq!(because[0].expression, "risk.score < 40");
+    assert_eq!(because[0].detail, "`risk.score` is 42");
+    assert_eq!(because[0].would_change.as_deref(), Some("`risk.score` < 40"));
+    assert_eq!(
+        because[0].saw,
+        [Saw {
+            fact: "risk.score".to_owned(),
+            value: json!(42)
+        }]
+    );
+}
+
+#[test]
+fn everything_in_the_way_is_named_at_once() {
+    let both = because(r#"risk.score < 40 && environment.tier == "staging""#);
+    assert_eq!(both.len(), 2);
+    let either = because(r#"risk.score < 40 || environment.tier == "staging""#);
+    assert_eq!(either.len(), 2);
+    let not = because(r#"!(environment.tier == "production")"#);
+    assert_eq!(not[0].is, Some(true), "{not:#?}");
+}
+
+#[test]
+fn of_a_list_the_entries_that_decided_are_shown() {
+    let of = because(r#"plan.targets.all(t, t.labels.region == "eu")"#);
+    assert_eq!(of[0].detail, "it is not so for 1 of the 2 of `plan.targets`");
+    assert_eq!(of[0].saw[0].fact, "plan.targets[1]");
+    assert_eq!(of[1].expression, r#"t.labels.region == "eu""#);
+    assert_eq!(of[1].detail, r#"plan.targets[1]: `t.labels.region` is "us""#);
+    let none = because(r#"evidence.exists(e, e.kind == "sbom")"#);
+    assert_eq!(none[0].detail, "it is so for none of the 1 of `evidence`");
+    assert_eq!(none[1].detail, r#"evidence[0]: `e.kind` is "test_report""#);
+    let missing = because("evidence.all(e, e.counts.critical == 0)");
+    assert_eq!(missing[0].is, None);
+    assert!(
+        missing[0].detail.contains("there is no `critical`"),
+        "{missing:#?}"
+    );
+}
+
+#[test]
+fn a_message_is_text_or_says_why_not() {
+    let say = |source| Sentence::new(source).unwrap().say(&some_facts());
+    assert_eq!(
+        say("'the risk is ' + string(risk.score)"),
+        Ok("the risk is 42".to_owned())
+    );
+    assert!(say("risk.score").unwrap_err().contains("not text"));
+    assert!(say("deployment.reason").unwrap_err().contains("no `reason`"));
+}
+
+/// Sources that mean something, of every kind of part.
+fn sources() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("risk.score".to_owned()),
+        Just("true".to_owned()),
+        Just("release.notes".to_owned()),
+        Just("components".to_owned()),
+        (-9_i64..9).prop_map(|n| n.to_string()),
+        "[ -~é]{0,6}".prop_map(|text| text::quoted(&text)),
+        Just("1.5".to_owned()),
+        Just("null".to_owned()),
+    ];
+    leaf.prop_recursive(4, 24, 3, |inner| {
+        let two = (inner.clone(), inner.clone());
+        let signs = prop::sample::select(vec![
+            "&&", "||", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "in",
+        ]);
+        prop_oneof![
+            (two.clone(), signs).prop_map(|((a, b), sign)| format!("({a}) {sign} ({b})")),
+            inner.clone().prop_map(|a| format!("!({a})")),
+            inner.clone().prop_map(|a| format!("-({a})")),
+            (two.clone(), inner.clone()).prop_map(|((a, b), c)| format!("({a}) ? ({b}) : ({c})")),
+            two.clone().prop_map(|(a, b)| format!("({a})[{b}]")),
+            two.clone().prop_map(|(a, b)| format!("[{a}, {b}]")),
+            inner.clone().prop_map(|a| format!("components.all(c, {a})")),
+            inner.clone().prop_map(|a| format!("size({a})")),
+            two.prop_map(|(a, b)| format!("({a}).contains({b})")),
+        ]
+    })
+}
+
+fn same(a: &cel::IdedExpr, b: &cel::IdedExpr) -> bool {
+    text::of(a) == text::of(b)
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_out_means_the_same(source in sources()) {
+        let Ok(parsed) = tree::plain(&source) else { return Ok(()) };
+        let again = tree::plain(&text::of(&parsed)).unwrap();
+        prop_assert!(same(&parsed, &again), "{source}: {} and {}", text::of(&parsed), text::of(&again));
+        let stripped = |expr: &cel::IdedExpr| format!("{:?}", expr.expr).split("id: ").map(|part| {
+            part.trim_start_matches(|c: char| c.is_ascii_digit()).to_owned()
+        }).collect::<Vec<_>>();
+        prop_assert_eq!(stripped(&parsed), stripped(&again));
+    }
+
+    #[test]
+    fn whatever_is_kept_is_judged(source in sources()) {
+        if let Ok(condition) = Condition::new(&source) {
+            let facts = some_facts();
+            let outcome = condition.judge(&facts);
+            let because = condition.explain(&facts);
+            prop_assert!(!because.is_empty(), "{source}");
+            if let Outcome::Unknown(_) = outcome {
+                prop_assert!(because.iter().any(|part| part.is.is_none()), "{source}: {because:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_sent_is_kept_or_refused(source in "\\PC{0,200}") {
+        let _ = Condition::new(&source);
+        let _ = Sentence::new(&source);
+    }
+}

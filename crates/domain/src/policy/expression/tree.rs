@@ -1,0 +1,251 @@
+//! An expression as it is judged: split along `&&`, `||`, `!`, `?:`, `all` and `exists`, so that each part can be asked by
+//! itself and the one that decided be named. What is left below those is CEL's to evaluate.
+
+use super::{check, limits, text};
+use crate::policy::facts::Shape;
+use cel::{
+    Env,
+    common::ast::{Expr, IdedExpr, operators as op},
+};
+use std::sync::{Arc, LazyLock};
+
+/// The macros of CEL that loop.
+pub(super) const MACROS: [&str; 5] = ["all", "exists", "exists_one", "map", "filter"];
+const COMPARISONS: [&str; 7] = [
+    op::EQUALS,
+    op::NOT_EQUALS,
+    op::LESS,
+    op::LESS_EQUALS,
+    op::GREATER,
+    op::GREATER_EQUALS,
+    op::IN,
+];
+
+/// What the standard says CEL has, without optional values.
+pub(super) static ENV: LazyLock<Arc<Env>> =
+    LazyLock::new(|| Arc::new(Env::stdlib().with_optional_support(false)));
+/// The same without macros: `all(…)` stays the call it was written as.
+static PLAIN: LazyLock<Env> = LazyLock::new(|| Env::default().with_optional_support(false).with_stdlib());
+
+/// Each comparison of two values that are known already.
+static COMPARED: LazyLock<Vec<(&'static str, IdedExpr)>> = LazyLock::new(|| {
+    let compared = |name: &'static str| {
+        let source = format!("left {} right", sign(name));
+        Some((name, parsed(&ENV, &source).ok()?))
+    };
+    COMPARISONS.into_iter().filter_map(compared).collect()
+});
+
+/// `left <operator> right`.
+pub(super) fn comparison(operator: &str) -> Option<&'static IdedExpr> {
+    let found = COMPARED.iter().find(|(name, _)| *name == operator);
+    found.map(|(_, expr)| expr)
+}
+
+/// An operator as it is written.
+pub(super) fn sign(operator: &str) -> &'static str {
+    text::binary(operator).map_or("?", |(sign, _)| sign)
+}
+
+/// A part that CEL evaluates.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    /// As it would be written.
+    pub(super) text: String,
+    /// With its macros expanded.
+    pub(super) expr: IdedExpr,
+    /// The facts it reads, as paths; what it reads of a loop's variable, too.
+    pub(super) paths: Vec<Part>,
+    /// Whether it is its own value: nothing is learnt by showing it.
+    pub(super) literal: bool,
+    /// How many entries of lists it looks at, at most.
+    pub(super) looks: usize,
+}
+
+/// Which of a list's entries must do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    All,
+    Any,
+}
+
+/// What comes out true or false.
+#[derive(Debug, Clone)]
+pub(super) enum Node {
+    And(Box<Self>, Box<Self>),
+    Or(Box<Self>, Box<Self>),
+    Not(Box<Self>, String),
+    If(Box<Self>, Box<Self>, Box<Self>),
+    Each {
+        which: Which,
+        over: Part,
+        name: String,
+        body: Box<Self>,
+        text: String,
+    },
+    Compare {
+        operator: &'static str,
+        left: Part,
+        right: Part,
+        text: String,
+    },
+    Other(Part),
+}
+
+/// The tree of a source that is to come out true or false, checked; or everything that is wrong with it.
+pub(super) fn condition(source: &str, roots: &'static Shape) -> Result<Node, Vec<String>> {
+    checked(source, roots, node)
+}
+
+/// A source that CEL evaluates as a whole, checked; or everything that is wrong with it.
+pub(super) fn whole(source: &str, roots: &'static Shape) -> Result<Part, Vec<String>> {
+    checked(source, roots, part)
+}
+
+fn checked<T: Send>(
+    source: &str,
+    roots: &'static Shape,
+    made: impl FnOnce(&IdedExpr) -> Result<T, Vec<String>> + Send,
+) -> Result<T, Vec<String>> {
+    if source.len() > limits::MAX_SOURCE {
+        return Err(vec![format!(
+            "has {} bytes, {} are allowed; make several rules of it",
+            source.len(),
+            limits::MAX_SOURCE
+        )]);
+    }
+    if source.trim().is_empty() {
+        return Err(vec!["is empty".to_owned()]);
+    }
+    on_a_large_stack(|| {
+        let parsed = parsed(&PLAIN, source)?;
+        if let Some(over) = limits::exceeded(&parsed) {
+            return Err(vec![over]);
+        }
+        let faults = check::faults(&parsed, roots);
+        if faults.is_empty() {
+            made(&parsed)
+        } else {
+            Err(faults)
+        }
+    })
+}
+
+/// The tree of a parsed expression that is to come out true or false.
+fn node(expr: &IdedExpr) -> Result<Node, Vec<String>> {
+    let text = || text::of(expr);
+    let Expr::Call(call) = &expr.expr else {
+        return Ok(Node::Other(part(expr)?));
+    };
+    let inner = |i: usize| node(&call.args[i]).map(Box::new);
+    Ok(match (call.func_name.as_str(), call.args.len(), &call.target) {
+        (op::LOGICAL_AND, 2, None) => Node::And(inner(0)?, inner(1)?),
+        (op::LOGICAL_OR, 2, None) => Node::Or(inner(0)?, inner(1)?),
+        (op::LOGICAL_NOT, 1, None) => Node::Not(inner(0)?, text()),
+        (op::CONDITIONAL, 3, None) => Node::If(inner(0)?, inner(1)?, inner(2)?),
+        (name @ (op::ALL | op::EXISTS), 2, Some(over)) => {
+            let Expr::Ident(variable) = &call.args[0].expr else {
+                return Ok(Node::Other(part(expr)?));
+            };
+            Node::Each {
+                which: if name == op::ALL { Which::All } else { Which::Any },
+                over: part(over)?,
+                name: variable.clone(),
+                body: inner(1)?,
+                text: text(),
+            }
+        }
+        (name, 2, None) => match COMPARISONS.into_iter().find(|known| *known == name) {
+            Some(operator) => Node::Compare {
+                operator,
+                left: part(&call.args[0])?,
+                right: part(&call.args[1])?,
+                text: text(),
+            },
+            None => Node::Other(part(expr)?),
+        },
+        _ => Node::Other(part(expr)?),
+    })
+}
+
+/// A part as CEL evaluates it: written out and parsed again, now with its macros.
+fn part(expr: &IdedExpr) -> Result<Part, Vec<String>> {
+    let mut paths = Vec::new();
+    collect(expr, &mut paths)?;
+    Ok(Part {
+        literal: matches!(expr.expr, Expr::Literal(_)),
+        ..bare(expr, paths)?
+    })
+}
+
+/// It was parsed before, and is written as it was: only a fault of ours makes this fail, and then it is not kept.
+fn bare(expr: &IdedExpr, paths: Vec<Part>) -> Result<Part, Vec<String>> {
+    let (text, looks) = (text::of(expr), limits::looks(expr));
+    Ok(Part {
+        expr: parsed(&ENV, &text)?,
+        text,
+        paths,
+        literal: false,
+        looks,
+    })
+}
+
+/// The facts that are read outside of loops: what a loop reads has no one value.
+fn collect(expr: &IdedExpr, paths: &mut Vec<Part>) -> Result<(), Vec<String>> {
+    match &expr.expr {
+        Expr::Ident(_) | Expr::Select(_) if is_path(expr) => {
+            let path = bare(expr, Vec::new())?;
+            if !paths.iter().any(|known| known.text == path.text) {
+                paths.push(path);
+            }
+            Ok(())
+        }
+        Expr::Call(call) if call.func_name == op::HAS => Ok(()),
+        Expr::Call(call) if call.target.is_some() && MACROS.contains(&call.func_name.as_str()) => {
+            call.target.iter().try_for_each(|over| collect(over, paths))
+        }
+        _ => limits::children(expr)
+            .into_iter()
+            .try_for_each(|child| collect(child, paths)),
+    }
+}
+
+fn is_path(expr: &IdedExpr) -> bool {
+    match &expr.expr {
+        Expr::Ident(_) => true,
+        Expr::Select(select) => is_path(&select.operand),
+        _ => false,
+    }
+}
+
+/// Parses without any check (tests).
+#[cfg(test)]
+pub(super) fn plain(source: &str) -> Result<IdedExpr, Vec<String>> {
+    parsed(&PLAIN, source)
+}
+
+fn parsed(env: &Env, source: &str) -> Result<IdedExpr, Vec<String>> {
+    env.parser().parse(source).map_err(|errors| {
+        errors
+            .errors
+            .iter()
+            .map(|error| {
+                let (line, column) = error.pos;
+                format!("line {line}, column {column}: {}", error.msg)
+            })
+            .collect()
+    })
+}
+
+/// The parser recurses by what it reads: on a stack that what is read cannot exhaust.
+fn on_a_large_stack<T: Send>(work: impl FnOnce() -> Result<T, Vec<String>> + Send) -> Result<T, Vec<String>> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .stack_size(limits::PARSER_STACK)
+            .spawn_scoped(scope, work)
+            .map_err(|error| vec![format!("cannot be read just now: {error}")])?;
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
