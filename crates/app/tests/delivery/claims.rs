@@ -173,7 +173,7 @@ async fn a_heartbeat_waits_for_no_report_and_takes_nothing_for_lost_that_is_repo
         .await
         .unwrap();
     assert_eq!(beat().await, (free.clone(), reported.clone()));
-    drop(report);
+    report.rollback().await.unwrap();
     assert_eq!(beat().await.0.len(), 2, "it was held, and is free again");
     let mut report = shop.app.begin().await.unwrap();
     slipway_store::work::finish(&mut report, &reported[0])
@@ -512,7 +512,7 @@ async fn a_lease_that_was_lost_is_told_also_while_others_are_busy_with_the_deplo
     let mut busy = shop.app.begin().await.unwrap();
     slipway_store::deployments::lock(&mut busy, id).await.unwrap();
     assert_eq!(timers::rescue(&shop.app).await.unwrap(), 1);
-    drop(busy);
+    busy.rollback().await.unwrap();
     let told = "SELECT count(*) FROM events WHERE kind = 'work.rescued'";
     assert_eq!(shop.number(told).await, 1);
     shop.run_all().await;
