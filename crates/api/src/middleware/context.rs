@@ -1,7 +1,10 @@
 //! The outermost layer: gives a request its id, continues its trace, writes problems, measures, and sets the headers
 //! that every response carries.
 
-use super::measure::{self, Routes};
+use super::{
+    measure::{self, Routes},
+    rest::Rest,
+};
 use crate::problem::{Failure, catalogue};
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -66,9 +69,13 @@ pub(crate) async fn layer(State(routes): State<Arc<Routes>>, mut request: Reques
         context.traceparent = Some(ours.into());
     }
     request.extensions_mut().insert(context);
+    let rest = Rest::of(&mut request);
 
     async move {
         let mut response = write_problem(next.run(request).await, &id);
+        if let Some(rest) = rest {
+            rest.read_on().await;
+        }
         let headers = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(&id) {
             headers.insert(REQUEST_ID.clone(), value);

@@ -76,3 +76,39 @@ async fn a_request_that_takes_too_long_ends_and_changes_nothing() {
     let listed = admin.get("/v1/role-bindings?subject=new").await.expect(200);
     assert_eq!(listed["items"], json!([]));
 }
+
+/// Sends all of a body before it listens, as many clients do; what it is answered.
+async fn sent_whole(at: std::net::SocketAddr, token: &str, bytes: usize) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(at).await.unwrap();
+    let head = format!(
+        "POST /v1/components/web/versions HTTP/1.1\r\nhost: slipway\r\nconnection: close\r\n\
+         authorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {bytes}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+        .write_all(&vec![b' '; bytes])
+        .await
+        .expect("it is cut off while it sends");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer
+}
+
+#[tokio::test]
+async fn whoever_sends_too_much_before_listening_is_told_so_and_not_cut_off() {
+    let app = TestApp::start().await;
+    let eve = app.person("eve", &["engineer"]).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let router = app.router.clone();
+    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+    let token = eve.token.clone().unwrap();
+    for _ in 0..5 {
+        let answer = sent_whole(at, &token, 13 * 1024 * 1024).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+        let answer = sent_whole(at, "unknown", 13 * 1024 * 1024).await;
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    }
+    server.abort();
+}
