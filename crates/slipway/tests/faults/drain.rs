@@ -84,8 +84,7 @@ async fn a_server_told_to_stop_with_two_hundred_targets_in_flight_hands_them_ove
         took_to_drain < Duration::from_secs(30),
         "draining took {took_to_drain:?}"
     );
-    // Given back by itself. That nothing tells of a rescue later is not enough: a rescue leaves the record of a deployment
-    // alone that others are at work on.
+    // Given back by itself, and not taken back from it later.
     let left = format!("SELECT count(*) FROM work WHERE holder = '{busiest}'");
     assert_eq!(world.database.count(&left).await, 0, "leases were left behind");
     world.servers.remove(place);

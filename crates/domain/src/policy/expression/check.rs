@@ -1,7 +1,10 @@
 //! What can be known about an expression before any fact is: that it reads facts there are, calls functions there are, and
 //! compares like with like.
 
-use super::{text, tree::MACROS};
+use super::{
+    text,
+    tree::{ALIKE, MACROS},
+};
 use crate::policy::facts::Shape;
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators as op};
 
@@ -9,15 +12,6 @@ use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators as op};
 const GLOBAL: [&str; 5] = ["size", "int", "double", "string", "has"];
 /// Functions of a value.
 const MEMBER: [&str; 4] = ["size", "contains", "startsWith", "endsWith"];
-/// Operators that compare, and want the same on both sides.
-const ALIKE: [&str; 6] = [
-    op::EQUALS,
-    op::NOT_EQUALS,
-    op::LESS,
-    op::LESS_EQUALS,
-    op::GREATER,
-    op::GREATER_EQUALS,
-];
 const LOGICAL: [&str; 3] = [op::LOGICAL_AND, op::LOGICAL_OR, op::LOGICAL_NOT];
 
 /// Everything that is wrong with it.

@@ -11,15 +11,19 @@ use std::sync::{Arc, LazyLock};
 
 /// The macros of CEL that loop.
 pub(super) const MACROS: [&str; 5] = ["all", "exists", "exists_one", "map", "filter"];
-const COMPARISONS: [&str; 7] = [
+/// Operators that compare, and want the same on both sides.
+pub(super) const ALIKE: [&str; 6] = [
     op::EQUALS,
     op::NOT_EQUALS,
     op::LESS,
     op::LESS_EQUALS,
     op::GREATER,
     op::GREATER_EQUALS,
-    op::IN,
 ];
+
+fn comparisons() -> impl Iterator<Item = &'static str> {
+    ALIKE.into_iter().chain([op::IN])
+}
 
 /// What the standard says CEL has, without optional values.
 pub(super) static ENV: LazyLock<Arc<Env>> =
@@ -33,7 +37,7 @@ static COMPARED: LazyLock<Vec<(&'static str, IdedExpr)>> = LazyLock::new(|| {
         let source = format!("left {} right", sign(name));
         Some((name, parsed(&ENV, &source).ok()?))
     };
-    COMPARISONS.into_iter().filter_map(compared).collect()
+    comparisons().filter_map(compared).collect()
 });
 
 /// `left <operator> right`.
@@ -155,7 +159,7 @@ fn node(expr: &IdedExpr) -> Result<Node, Vec<String>> {
                 text: text(),
             }
         }
-        (name, 2, None) => match COMPARISONS.into_iter().find(|known| *known == name) {
+        (name, 2, None) => match comparisons().find(|known| *known == name) {
             Some(operator) => Node::Compare {
                 operator,
                 left: part(&call.args[0])?,
