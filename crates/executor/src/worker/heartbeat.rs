@@ -3,7 +3,12 @@
 
 use super::Settings;
 use crate::lease::LeaseClock;
-use slipway_domain::{ids::WorkId, ports::WorkQueue, work::Lease};
+use jiff::SignedDuration;
+use slipway_domain::{
+    ids::WorkId,
+    ports::{Heartbeat, WorkQueue},
+    work::Lease,
+};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -63,18 +68,7 @@ impl Held {
             )
             .await
             {
-                Ok(Ok(answer)) => {
-                    let names = |leases: &[Lease], one: &Lease| {
-                        leases.iter().any(|l| l.work == one.work && l.fence == one.fence)
-                    };
-                    for (lease, clock) in &asked {
-                        if names(&answer.extended, lease) {
-                            clock.extend(asked_at, settings.lease);
-                        } else if !names(&answer.busy, lease) {
-                            clock.revoke();
-                        }
-                    }
-                }
+                Ok(Ok(answer)) => take(&asked, &answer, asked_at, settings.lease),
                 Ok(Err(error)) => tracing::warn!(%error, leases = leases.len(), "heartbeat failed"),
                 Err(_) => tracing::warn!(leases = leases.len(), "heartbeat was not answered"),
             }
@@ -83,5 +77,64 @@ impl Held {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<WorkId, (Lease, Arc<LeaseClock>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sets the clocks as a heartbeat was answered: what is busy goes on as it is, and what is not named is lost.
+fn take(asked: &[(Lease, Arc<LeaseClock>)], answer: &Heartbeat, asked_at: Instant, by: SignedDuration) {
+    let names = |leases: &[Lease], one: &Lease| {
+        leases
+            .iter()
+            .any(|lease| lease.work == one.work && lease.fence == one.fence)
+    };
+    for (lease, clock) in asked {
+        if names(&answer.extended, lease) {
+            clock.extend(asked_at, by);
+        } else if !names(&answer.busy, lease) {
+            clock.revoke();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use slipway_domain::ids::Fresh as _;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_extended_lasts_longer_what_is_busy_as_long_as_before_and_the_rest_is_lost() {
+        let (began, duration) = (Instant::now(), SignedDuration::from_secs(15));
+        let asked: Vec<_> = (0..3)
+            .map(|fence| {
+                let lease = Lease {
+                    work: WorkId::fresh(),
+                    fence,
+                    claimed_at: Timestamp::UNIX_EPOCH,
+                    duration,
+                };
+                (lease, Arc::new(LeaseClock::new(began, duration)))
+            })
+            .collect();
+        let before = asked[0].1.left();
+        let of = |i: usize| vec![asked[i].0.clone()];
+        let answer = Heartbeat {
+            extended: of(0),
+            busy: of(1),
+        };
+        take(&asked, &answer, began + Duration::from_secs(3), duration);
+        let left: Vec<_> = asked.iter().map(|(_, clock)| clock.left()).collect();
+        assert_eq!(left, [before + Duration::from_secs(3), before, Duration::ZERO]);
+        // The same work under another fence is another lease.
+        let older = Lease {
+            fence: 7,
+            ..asked[0].0.clone()
+        };
+        let answer = Heartbeat {
+            extended: vec![older],
+            busy: of(1),
+        };
+        take(&asked, &answer, began + Duration::from_secs(6), duration);
+        assert!(!asked[0].1.holds() && asked[1].1.holds());
     }
 }
