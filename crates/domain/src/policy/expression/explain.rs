@@ -2,7 +2,7 @@
 
 use super::{
     limits::MAX_LOOKS,
-    tree::{Node, Part, Which},
+    tree::{Compare, Each, Node, Part, Which},
 };
 use cel::{Context, ExecutionError, Value as Cel};
 use serde::{Deserialize, Serialize};
@@ -113,36 +113,29 @@ fn evaluate(node: &Node, facts: Known<'_, '_>) -> Result<bool, String> {
             let branch = if evaluate(when, facts)? { then } else { otherwise };
             evaluate(branch, facts)
         }
-        Node::Each {
-            which,
-            over,
-            name,
-            body,
-            ..
-        } => {
-            for entry in entries(over, facts)? {
+        Node::Each(each) => {
+            for entry in entries(&each.over, facts)? {
                 facts.look(1)?;
-                let inner = facts.with(name, entry);
-                if evaluate(body, facts.within(&inner))? == (*which == Which::Any) {
-                    return Ok(*which == Which::Any);
+                let inner = facts.with(&each.name, entry);
+                if evaluate(&each.body, facts.within(&inner))? == (each.which == Which::Any) {
+                    return Ok(each.which == Which::Any);
                 }
             }
-            Ok(*which == Which::All)
+            Ok(each.which == Which::All)
         }
-        Node::Compare {
-            left,
-            right,
-            operator,
-            ..
-        } => {
-            // One call for both sides, so that CEL says what is alike.
-            compare(operator, left, right, facts)
-        }
+        Node::Compare(compare) => compares(compare, facts),
         Node::Other(part) => truth(part, facts),
     }
 }
 
-fn compare(operator: &str, left: &Part, right: &Part, facts: Known<'_, '_>) -> Result<bool, String> {
+/// One call for both sides, so that CEL says what is alike.
+fn compares(compare: &Compare, facts: Known<'_, '_>) -> Result<bool, String> {
+    let Compare {
+        operator,
+        left,
+        right,
+        ..
+    } = compare;
     let (left_value, right_value) = (value(left, facts)?, value(right, facts)?);
     let mut sides = facts.context.new_inner_scope();
     sides.add_variable_from_value("left", left_value);
@@ -244,41 +237,27 @@ fn gather(node: &Node, facts: Known<'_, '_>, at: &str, because: &mut Vec<Because
             Ok(so) => gather(if so { then } else { otherwise }, facts, at, because),
             Err(_) => gather(when, facts, at, because),
         },
-        (
-            Node::Each {
-                which,
-                over,
-                name,
-                body,
-                text,
-            },
-            _,
-        ) => each(*which, over, name, body, text, &outcome, facts, at, because),
-        (
-            Node::Compare {
-                operator,
-                left,
-                right,
-                text,
-            },
-            _,
-        ) => because.push(compared(operator, left, right, text, &outcome, facts, at)),
+        (Node::Each(node), _) => each(node, &outcome, facts, at, because),
+        (Node::Compare(node), _) => because.push(compared(node, &outcome, facts, at)),
         (Node::Other(part), _) => because.push(plain(&part.text, part, &outcome, facts, at)),
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one node")]
 fn each(
-    which: Which,
-    over: &Part,
-    name: &str,
-    body: &Node,
-    text: &str,
+    node: &Each,
     outcome: &Result<bool, String>,
     facts: Known<'_, '_>,
     at: &str,
     because: &mut Vec<Because>,
 ) {
+    let Each {
+        which,
+        over,
+        name,
+        body,
+        text,
+    } = node;
+    let which = *which;
     let found = match entries(over, facts) {
         Ok(found) => found,
         Err(detail) => {
@@ -347,15 +326,13 @@ fn each(
     }
 }
 
-fn compared(
-    operator: &str,
-    left: &Part,
-    right: &Part,
-    text: &str,
-    outcome: &Result<bool, String>,
-    facts: Known<'_, '_>,
-    at: &str,
-) -> Because {
+fn compared(node: &Compare, outcome: &Result<bool, String>, facts: Known<'_, '_>, at: &str) -> Because {
+    let Compare {
+        operator,
+        left,
+        right,
+        text,
+    } = node;
     let shown = |part: &Part| value(part, facts).map(|value| brief(&value));
     let mut detail = Vec::new();
     for side in [left, right].into_iter().filter(|side| !side.literal) {

@@ -80,20 +80,28 @@ pub(super) enum Node {
     Or(Box<Self>, Box<Self>),
     Not(Box<Self>, String),
     If(Box<Self>, Box<Self>, Box<Self>),
-    Each {
-        which: Which,
-        over: Part,
-        name: String,
-        body: Box<Self>,
-        text: String,
-    },
-    Compare {
-        operator: &'static str,
-        left: Part,
-        right: Part,
-        text: String,
-    },
+    Each(Each),
+    Compare(Compare),
     Other(Part),
+}
+
+/// `over.all(name, body)` or `over.exists(name, body)`.
+#[derive(Debug, Clone)]
+pub(super) struct Each {
+    pub(super) which: Which,
+    pub(super) over: Part,
+    pub(super) name: String,
+    pub(super) body: Box<Node>,
+    pub(super) text: String,
+}
+
+/// `left <operator> right`.
+#[derive(Debug, Clone)]
+pub(super) struct Compare {
+    pub(super) operator: &'static str,
+    pub(super) left: Part,
+    pub(super) right: Part,
+    pub(super) text: String,
 }
 
 /// The tree of a source that is to come out true or false, checked; or everything that is wrong with it.
@@ -151,21 +159,21 @@ fn node(expr: &IdedExpr) -> Result<Node, Vec<String>> {
             let Expr::Ident(variable) = &call.args[0].expr else {
                 return Ok(Node::Other(part(expr)?));
             };
-            Node::Each {
+            Node::Each(Each {
                 which: if name == op::ALL { Which::All } else { Which::Any },
                 over: part(over)?,
                 name: variable.clone(),
                 body: inner(1)?,
                 text: text(),
-            }
+            })
         }
         (name, 2, None) => match comparisons().find(|known| *known == name) {
-            Some(operator) => Node::Compare {
+            Some(operator) => Node::Compare(Compare {
                 operator,
                 left: part(&call.args[0])?,
                 right: part(&call.args[1])?,
                 text: text(),
-            },
+            }),
             None => Node::Other(part(expr)?),
         },
         _ => Node::Other(part(expr)?),
