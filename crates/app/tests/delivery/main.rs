@@ -11,6 +11,7 @@ mod gates;
 mod heal;
 mod histories;
 mod horizon;
+mod leases;
 mod races;
 mod record;
 mod releases;
