@@ -184,6 +184,23 @@ pub fn evaluate(facts: &Facts, now: Timestamp) -> Vec<Gate> {
     gates
 }
 
+/// Gates as they were stored. One that a newer server judged, and that this one does not know, is left out: side by side in an
+/// upgrade, either shows the deployment, and neither takes the other's word for its own.
+///
+/// # Errors
+/// When they are no list of gates.
+pub fn stored(gates: Vec<Value>) -> Result<Vec<Gate>, serde_json::Error> {
+    let known = |gate: &Value| {
+        gate.get("name")
+            .is_none_or(|name| GateName::deserialize(name).is_ok())
+    };
+    gates
+        .into_iter()
+        .filter(known)
+        .map(serde_json::from_value)
+        .collect()
+}
+
 /// Whether all of them are satisfied: what admits.
 #[must_use]
 pub fn all_satisfied(gates: &[Gate]) -> bool {

@@ -171,3 +171,20 @@ proptest! {
         prop_assert!(all_satisfied(&evaluate(&facts, now)));
     }
 }
+
+#[test]
+fn what_a_newer_server_judged_is_left_out_and_what_is_no_gate_is_an_error() {
+    let gates = evaluate(&good(), at(20));
+    let mut stored = gates
+        .iter()
+        .map(|gate| serde_json::json!(gate))
+        .collect::<Vec<_>>();
+    stored.insert(
+        1,
+        serde_json::json!({"name": "horoscope", "verdict": "favourable", "inputs": {}}),
+    );
+    assert_eq!(super::stored(stored.clone()).unwrap(), gates);
+    stored[0]["verdict"] = serde_json::json!("perhaps");
+    assert!(super::stored(stored).is_err());
+    assert!(super::stored(vec![serde_json::json!({"verdict": "satisfied"})]).is_err());
+}

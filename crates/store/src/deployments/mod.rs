@@ -15,7 +15,7 @@ use crate::{
 use slipway_domain::{
     Name,
     deployment::{Deployment, Ended, Kind, State, StateName},
-    gates::Gate,
+    gates::{self, Gate},
     identity::Visible,
     ids::{DeploymentId, EnvironmentId, ReleaseId, ServiceId},
     registry::environment::Settings,
@@ -121,7 +121,7 @@ fn read(row: &PgRow) -> Result<Row, Error> {
             created_at: cols.time("created_at")?,
         },
         settings: cols.json("settings")?,
-        gates: cols.json("gates")?,
+        gates: gates::stored(cols.json("gates")?).map_err(|e| cols.bad("gates", e))?,
         rolled_back_by: cols.id_opt("rolled_back_by")?,
         traceparent: cols.get("traceparent")?,
     })
