@@ -13,14 +13,17 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::task::JoinSet;
+use tokio::{sync::Mutex, task::JoinSet};
 
 /// How many units a claim takes.
 pub(super) const BATCH: u32 = 16;
 const LEASE: SignedDuration = SignedDuration::from_secs(15);
-/// When less than this waits, work is put into the queue for every target that has none: rarely, and not by those who are
-/// measured.
+/// What waits when a run begins: more than is taken in the seconds of row 3, so that nothing is put into the queue meanwhile.
+const AT_FIRST: u64 = 40_000;
+/// When less than this waits, more is put into the queue, not by those who are measured.
 const LOW: u64 = 5_000;
+/// How much more.
+const MORE: u64 = 2_500;
 
 pub(super) struct Queue {
     database: Database,
@@ -28,6 +31,15 @@ pub(super) struct Queue {
     outlook: work::Outlook,
     /// Units that the last run has left in the queue.
     left: AtomicU64,
+    feed: Arc<Feed>,
+}
+
+/// Puts work into the queue, for one target after the other.
+struct Feed {
+    pool: PgPool,
+    targets: i64,
+    /// The position of the target whose turn it is.
+    next: Mutex<i64>,
 }
 
 impl Queue {
@@ -35,22 +47,30 @@ impl Queue {
         database: &slipway_testkit::live::Database,
         connections: u32,
     ) -> Result<Self> {
+        // More for who puts work into the queue, and for who looks how far back it goes.
+        let database = Database::connect(&database.url, connections + 2).await?;
+        let pool = database.pool().clone();
+        let targets = sqlx::query_scalar("SELECT count(*) FROM deployment_targets")
+            .fetch_one(&pool)
+            .await?;
+        let next = Mutex::new(0);
         Ok(Self {
-            // More for who puts work into the queue, and for who looks how far back it goes.
-            database: Database::connect(&database.url, connections + 2).await?,
+            database,
             connections,
             outlook: work::Outlook::default(),
             left: AtomicU64::new(0),
+            feed: Arc::new(Feed { pool, targets, next }),
         })
     }
 
     /// Takes and finishes work for this long; jobs a second.
     pub(super) async fn run(&self, duration: Duration) -> Result<f64> {
-        let put = refill(self.database.pool()).await?;
+        let left = self.left.load(Ordering::SeqCst);
+        let put = self.feed.put(AT_FIRST.saturating_sub(left)).await?;
         sqlx::raw_sql("VACUUM ANALYZE work")
             .execute(self.database.pool())
             .await?;
-        let waiting = Arc::new(AtomicU64::new(self.left.load(Ordering::SeqCst) + put));
+        let waiting = Arc::new(AtomicU64::new(left + put));
         let done = Arc::new(AtomicU64::new(0));
         let begun = Instant::now();
         let until = begun + duration;
@@ -69,12 +89,12 @@ impl Queue {
                 anyhow::Ok(())
             });
         }
-        let (pool, fuel) = (self.database.pool().clone(), Arc::clone(&waiting));
+        let (feed, fuel) = (Arc::clone(&self.feed), Arc::clone(&waiting));
         let filling = tokio::spawn(async move {
             while Instant::now() < until {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 if fuel.load(Ordering::Relaxed) < LOW {
-                    fuel.fetch_add(refill(&pool).await?, Ordering::Relaxed);
+                    fuel.fetch_add(feed.put(MORE).await?, Ordering::Relaxed);
                 }
             }
             anyhow::Ok(())
@@ -89,17 +109,23 @@ impl Queue {
     }
 }
 
-/// Puts work into the queue for every target that has none; how much that was.
-async fn refill(pool: &PgPool) -> Result<u64> {
-    let put = sqlx::query(
-        "INSERT INTO work (id, kind, deployment_id, deployment_target_id, target_id, cluster_id) \
-         SELECT gen_random_uuid(), 'deployment_target', dt.deployment_id, dt.id, t.id, t.cluster_id \
-         FROM deployment_targets dt JOIN targets t ON t.id = dt.target_id \
-         ON CONFLICT (deployment_target_id) DO NOTHING",
-    )
-    .execute(pool)
-    .await?;
-    Ok(put.rows_affected())
+impl Feed {
+    /// Puts a unit into the queue for each of the next so many targets that has none; how many that was.
+    async fn put(&self, units: u64) -> Result<u64> {
+        let mut next = self.next.lock().await;
+        let put = sqlx::query(
+            "INSERT INTO work (id, kind, deployment_id, deployment_target_id, target_id, cluster_id) \
+             SELECT gen_random_uuid(), 'deployment_target', dt.deployment_id, dt.id, t.id, t.cluster_id \
+             FROM deployment_targets dt JOIN targets t ON t.id = dt.target_id \
+             WHERE dt.position >= $1 AND dt.position < $2 ON CONFLICT (deployment_target_id) DO NOTHING",
+        )
+        .bind(*next)
+        .bind(next.saturating_add_unsigned(units))
+        .execute(&self.pool)
+        .await?;
+        *next = next.saturating_add_unsigned(units) % self.targets;
+        Ok(put.rows_affected())
+    }
 }
 
 /// As the product's claim: what is due, and its leases, in one transaction.
