@@ -24,13 +24,12 @@ mod v1;
 
 pub use config::{ApiConfig, RenderMetrics};
 
-use axum::{Router, http::HeaderMap, middleware::from_fn_with_state, routing::get};
-use middleware::measure::Routes;
+use axum::{Router, http::HeaderMap, routing::get};
+use middleware::{Around, Guard, Routes};
 use slipway_app::App;
 use state::ApiState;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The API of one server. Event streams end when `shutdown` is cancelled.
@@ -44,14 +43,9 @@ pub fn router(app: App, config: ApiConfig, shutdown: CancellationToken) -> Route
     let (streams, _) = v1::events::routes().split_for_parts();
     let text: Arc<str> = openapi::text(&openapi_document()).into();
 
-    let authenticated = from_fn_with_state(state.clone(), middleware::authenticate::layer);
-    let limited = from_fn_with_state(state.clone(), middleware::limits::layer);
-    let api = api.route_layer(authenticated.clone()).layer(limited);
-    let streams = streams.route_layer(authenticated);
+    let routes = Arc::<Routes>::default();
     let (system, _) = system_operations().split_for_parts();
-    Router::new()
-        .merge(api)
-        .merge(streams)
+    let open = Router::new()
         .merge(system)
         .merge(system::docs::router())
         .route(
@@ -61,11 +55,11 @@ pub fn router(app: App, config: ApiConfig, shutdown: CancellationToken) -> Route
         .route("/problems", get(problem::page::index))
         .route("/problems/{slug}", get(problem::page::show))
         .fallback(unknown_path)
-        .layer(CatchPanicLayer::custom(middleware::panic::answer))
-        .layer(from_fn_with_state(
-            Arc::<Routes>::default(),
-            middleware::context::layer,
-        ))
+        .layer(Around::new(&routes, Guard::Open));
+    Router::new()
+        .merge(api.route_layer(Around::new(&routes, Guard::TokenAndLimits(state.clone()))))
+        .merge(streams.route_layer(Around::new(&routes, Guard::Token(state.clone()))))
+        .merge(open)
         .with_state(state)
 }
 
@@ -75,11 +69,7 @@ pub fn system_router(app: App, config: ApiConfig, shutdown: CancellationToken) -
     let (system, _) = system_operations().split_for_parts();
     system
         .fallback(unknown_path)
-        .layer(CatchPanicLayer::custom(middleware::panic::answer))
-        .layer(from_fn_with_state(
-            Arc::<Routes>::default(),
-            middleware::context::layer,
-        ))
+        .layer(Around::new(&Arc::<Routes>::default(), Guard::Open))
         .with_state(state)
 }
 

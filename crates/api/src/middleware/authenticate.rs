@@ -6,9 +6,8 @@ use crate::{
     state::ApiState,
 };
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderValue, header},
-    middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use slipway_app::{RequestInfo, Unauthenticated};
@@ -18,25 +17,29 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(crate) struct Bearer(pub(crate) Arc<str>);
 
-/// The layer: leaves the actor and the token in the request's extensions.
-pub(crate) async fn layer(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
+/// Leaves the actor and the token in the request's extensions; or says why nobody is let in.
+pub(super) async fn authenticate(state: &ApiState, request: &mut Request) -> Result<(), Response> {
     let Some(token) = bearer(request.headers()).map(Arc::<str>::from) else {
-        return unauthenticated("Bearer realm=\"slipway\"", "send `Authorization: Bearer <token>`");
+        return Err(unauthenticated(
+            "Bearer realm=\"slipway\"",
+            "send `Authorization: Bearer <token>`",
+        ));
     };
     let Some(context) = request.extensions().get::<RequestContext>() else {
-        return Failure::new(&catalogue::INTERNAL, "the request has no context").into_response();
+        return Err(Failure::new(&catalogue::INTERNAL, "the request has no context").into_response());
     };
     let info = request_info(context);
     match state.app.authenticate(&token, &info).await {
         Ok(actor) => {
             request.extensions_mut().insert(Arc::new(actor));
             request.extensions_mut().insert(Bearer(token));
-            next.run(request).await
+            Ok(())
         }
-        Err(Unauthenticated::Refused { detail }) => {
-            unauthenticated("Bearer realm=\"slipway\", error=\"invalid_token\"", &detail)
-        }
-        Err(Unauthenticated::Failed(error)) => Failure::from(error).into_response(),
+        Err(Unauthenticated::Refused { detail }) => Err(unauthenticated(
+            "Bearer realm=\"slipway\", error=\"invalid_token\"",
+            &detail,
+        )),
+        Err(Unauthenticated::Failed(error)) => Err(Failure::from(error).into_response()),
     }
 }
 

@@ -1,5 +1,5 @@
-//! The outermost layer: gives a request its id, continues its trace, writes problems, measures, and sets the headers
-//! that every response carries.
+//! The outermost: gives a request its id, continues its trace, writes problems, measures, and sets the headers that every
+//! response carries.
 
 use super::{
     measure::{self, Routes},
@@ -7,9 +7,8 @@ use super::{
 };
 use crate::problem::{Failure, catalogue};
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::{HeaderMap, HeaderName, HeaderValue, header},
-    middleware::Next,
     response::Response,
 };
 use slipway_telemetry::trace;
@@ -33,8 +32,15 @@ pub(crate) struct RequestContext {
 /// A read that takes this long is worth a line in the log.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// The layer.
-pub(crate) async fn layer(State(routes): State<Arc<Routes>>, mut request: Request, next: Next) -> Response {
+/// Answers a request by what is inside.
+pub(super) async fn around<F>(
+    routes: &Arc<Routes>,
+    mut request: Request,
+    inside: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     let mut context = RequestContext {
         id: header_text(request.headers(), &REQUEST_ID)
             .filter(|id| is_sane_id(id))
@@ -47,7 +53,7 @@ pub(crate) async fn layer(State(routes): State<Arc<Routes>>, mut request: Reques
     let method = request.method().clone();
     let is_read = method.is_safe();
     let path = request.extensions().get::<MatchedPath>();
-    let timer = measure::Timer::start(&routes, &method, path.map_or("unmatched", MatchedPath::as_str));
+    let timer = measure::Timer::start(routes, &method, path.map_or("unmatched", MatchedPath::as_str));
     let route = timer.route();
     let span = tracing::info_span!(
         "api.request",
@@ -72,7 +78,7 @@ pub(crate) async fn layer(State(routes): State<Arc<Routes>>, mut request: Reques
     let rest = Rest::of(&mut request);
 
     async move {
-        let mut response = write_problem(next.run(request).await, &id);
+        let mut response = write_problem(inside(request).await, &id);
         if let Some(rest) = rest {
             rest.read_on().await;
         }

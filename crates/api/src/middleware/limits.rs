@@ -4,14 +4,10 @@ use crate::{
     problem::{Failure, catalogue},
     state::ApiState,
 };
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::{IntoResponse as _, Response},
-};
+use axum::response::{IntoResponse as _, Response};
 
 /// Sheds what is too much, and gives up on what takes too long; a transaction that was open rolls back.
-pub(crate) async fn layer(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+pub(super) async fn within(state: &ApiState, answered: impl Future<Output = Response>) -> Response {
     let Ok(_room) = state.in_flight.try_acquire() else {
         metrics::counter!(slipway_telemetry::catalogue::HTTP_SHED).increment(1);
         return Failure::new(&catalogue::UNAVAILABLE, "the server has too much to do just now")
@@ -20,7 +16,7 @@ pub(crate) async fn layer(State(state): State<ApiState>, request: Request, next:
     };
     let limit = state.config.request_timeout;
     let answered = async {
-        let answered = tokio::time::timeout(limit, next.run(request)).await;
+        let answered = tokio::time::timeout(limit, answered).await;
         answered.map_err(|_| {
             let detail = format!("this took longer than {} seconds", limit.as_secs_f32());
             Failure::new(&catalogue::UNAVAILABLE, detail).retry_after(2)

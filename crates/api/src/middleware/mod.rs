@@ -1,9 +1,14 @@
 //! What happens around every request, from the outside in: [`context`] (ids, trace, metrics, writing problems; with
 //! [`rest`], what is left of a body is read), [`panic`], [`limits`] (room and time), [`authenticate`] (all of `/v1`).
+//! [`Around`] is all of it, as the one layer that routes are given.
 
+mod around;
 pub(crate) mod authenticate;
 pub(crate) mod context;
-pub(crate) mod limits;
-pub(crate) mod measure;
-pub(crate) mod panic;
+mod limits;
+mod measure;
+mod panic;
 mod rest;
+
+pub(crate) use around::{Around, Guard};
+pub(crate) use measure::Routes;

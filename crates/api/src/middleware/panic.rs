@@ -5,8 +5,8 @@ use axum::response::{IntoResponse as _, Response};
 use std::any::Any;
 
 /// The answer to a panic; what it said is logged, never shown.
-#[expect(clippy::needless_pass_by_value, reason = "the signature that the layer calls")]
-pub(crate) fn answer(panic: Box<dyn Any + Send + 'static>) -> Response {
+#[expect(clippy::needless_pass_by_value, reason = "what unwinding leaves is owned")]
+pub(super) fn answer(panic: Box<dyn Any + Send + 'static>) -> Response {
     let said = panic
         .downcast_ref::<String>()
         .map(String::as_str)
@@ -22,11 +22,10 @@ pub(crate) fn answer(panic: Box<dyn Any + Send + 'static>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use crate::middleware::{context, measure::Routes, panic};
-    use axum::{Router, body::Body, http::Request, middleware::from_fn_with_state, routing::get};
+    use crate::middleware::{Around, Guard, Routes};
+    use axum::{Router, body::Body, http::Request, routing::get};
     use std::sync::Arc;
     use tower::ServiceExt as _;
-    use tower_http::catch_panic::CatchPanicLayer;
 
     async fn broken() -> &'static str {
         panic!("password=hunter2")
@@ -36,8 +35,7 @@ mod tests {
     async fn a_panic_is_a_problem_that_says_nothing_of_it() {
         let router = Router::new()
             .route("/", get(broken))
-            .layer(CatchPanicLayer::custom(panic::answer))
-            .layer(from_fn_with_state(Arc::<Routes>::default(), context::layer));
+            .layer(Around::new(&Arc::<Routes>::default(), Guard::Open));
         let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()["content-type"], crate::problem::MEDIA_TYPE);

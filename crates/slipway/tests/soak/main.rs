@@ -36,7 +36,7 @@ fn number(variable: &str) -> Option<u64> {
 async fn a_stream_of_releases_survives_a_stream_of_faults() {
     let minutes = number("SLIPWAY_SOAK_MINUTES").unwrap_or(3);
     let seed = number("SLIPWAY_SOAK_SEED").unwrap_or_else(|| {
-        let random = uuid::Uuid::new_v4().as_u128() % 1_000_000;
+        let random = uuid::Uuid::now_v7().as_u128() % 1_000_000;
         u64::try_from(random).unwrap_or_default()
     });
     let plan = Plan::of(seed, Duration::from_secs(minutes * 60));
