@@ -23,6 +23,8 @@ use std::{
 /// Rows of the queue that die in half an hour: 20 units a minute with 40 changes each (steps, heartbeats, waits).
 const DEAD: u32 = 24_000;
 const CLAIMS: usize = 200;
+/// Rounds of so many; what counts is the median of what they came to.
+const ROUNDS: usize = 5;
 
 /// Lets so many versions of rows die as units of work come, are leased, kept, given back, and go.
 async fn wear(world: &World) {
@@ -76,6 +78,18 @@ async fn claim((queue, request): &(Queue, ClaimRequest)) -> Duration {
     began.elapsed()
 }
 
+/// Of several rounds: a moment at which the machine had other things to do is in one of them.
+fn medians(rounds: &[(Duration, Duration)]) -> (Duration, Duration) {
+    let median = |mut all: Vec<Duration>| {
+        all.sort_unstable();
+        all[all.len() / 2]
+    };
+    (
+        median(rounds.iter().map(|round| round.0).collect()),
+        median(rounds.iter().map(|round| round.1).collect()),
+    )
+}
+
 /// The 50th and the 99th of a hundred.
 fn percentiles(mut all: Vec<Duration>) -> (Duration, Duration) {
     all.sort_unstable();
@@ -111,12 +125,17 @@ async fn a_snapshot_that_stays_open_at_most_doubles_the_time_of_a_claim() {
             claim(queue).await;
         }
     }
-    let (mut without, mut with) = (Vec::new(), Vec::new());
-    for _ in 0..CLAIMS {
-        without.push(claim(&one).await);
-        with.push(claim(&other).await);
+    let (mut all_without, mut all_with) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let (mut without, mut with) = (Vec::new(), Vec::new());
+        for _ in 0..CLAIMS {
+            without.push(claim(&one).await);
+            with.push(claim(&other).await);
+        }
+        all_without.push(percentiles(without));
+        all_with.push(percentiles(with));
     }
-    let (without, with) = (percentiles(without), percentiles(with));
+    let (without, with) = (medians(&all_without), medians(&all_with));
     eprintln!("claims (p50, p99): {without:?} without, {with:?} with {kept} dead rows that a snapshot keeps");
     assert!(
         with.1 <= without.1 * 2,
