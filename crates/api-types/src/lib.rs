@@ -13,6 +13,7 @@ pub mod deployment;
 pub mod drift;
 pub mod event;
 pub mod identity;
+pub mod policy;
 pub mod problem;
 pub mod registry;
 pub mod release;

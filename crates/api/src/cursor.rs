@@ -46,6 +46,11 @@ pub(crate) fn before<T: StaticType>(cursor: Option<&str>) -> Result<Before, Fail
         .transpose()
 }
 
+/// Reads the cursor of a list that goes by a number, if one is given.
+pub(crate) fn below(cursor: Option<&str>) -> Result<Option<i64>, Failure> {
+    cursor.map(read::<i64>).transpose()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,6 +24,7 @@ pub mod idempotency;
 pub mod identity;
 mod input;
 mod measure;
+pub mod policies;
 pub mod record;
 pub mod releases;
 mod secrets;

@@ -215,6 +215,24 @@ pub async fn decide(tx: &mut Tx, approval: &Approval, decision: &Decision) -> Re
     exactly_one("deciding on an approval", rows)
 }
 
+/// Asks for more people than before; who approved already still counts.
+///
+/// # Errors
+/// [`Error::Guard`] when the request was changed in between, or is not open any more.
+pub async fn raise(tx: &mut Tx, approval: &Approval, required: u32) -> Result<(), Error> {
+    let rows = sqlx::query(
+        "UPDATE approvals SET required = $2, state = 'pending', revision = revision + 1 \
+         WHERE id = $1 AND revision = $3 AND state IN ('pending', 'approved') AND required < $2",
+    )
+    .bind(approval.id.uuid())
+    .bind(i32::try_from(required).unwrap_or(i32::MAX))
+    .bind(approval.revision)
+    .execute(tx.conn())
+    .await?
+    .rows_affected();
+    exactly_one("asking for more approvals", rows)
+}
+
 /// Withdraws what is still pending of a deployment that has ended; says how many.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use axum::{
 };
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use slipway_api_types::{Reason, approval, component, deployment, identity, registry, release};
+use slipway_api_types::{Reason, approval, component, deployment, identity, policy, registry, release};
 use utoipa::ToSchema;
 
 /// What can come as a body.
@@ -41,6 +41,10 @@ inputs! {
     deployment::CreateDeployment,
     identity::CreateRoleBinding,
     identity::CreateToken,
+    policy::CreatePolicy,
+    policy::CreatePolicyVersion,
+    policy::EvaluatePolicies,
+    policy::PolicyReportRequest,
     registry::CreateCluster,
     registry::CreateEnvironment,
     registry::CreateService,

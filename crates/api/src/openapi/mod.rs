@@ -55,6 +55,10 @@ pub(crate) fn base() -> OpenApi {
         ),
         ("approvals", "The approver's inbox and decisions."),
         (
+            "policies",
+            "An organisation's own rules: written, tried, put in force.",
+        ),
+        (
             "watching",
             "What happens, as it happens; and one cheap read of everything.",
         ),

@@ -56,7 +56,7 @@ kinds! {
     SEPARATION_OF_DUTIES = "separation-of-duties", 403, "Somebody else must decide",
         "Nobody may decide on what they authored, edited, sealed or requested. `detail` says which of these it was.";
     NOT_A_PERSON = "not-a-person", 403, "Only people may decide",
-        "Approvals take a person who signed in: machines and API tokens never approve.";
+        "Approvals, and what is in force of policies, take a person who signed in: never a machine or an API token.";
     SELF_GRANT = "self-grant", 403, "Nobody grants this to themselves",
         "The role `authority` is granted by another admin.";
     NOT_FOUND = "not-found", 404, "There is no such thing",
@@ -65,6 +65,12 @@ kinds! {
         "The `Allow` header lists the methods that are.";
     CONFLICT = "conflict", 409, "Its state does not allow this",
         "`detail` says the state and what would be allowed in it.";
+    POLICY_STATE = "policy-state", 409, "The policy's state does not allow this",
+        "A version is put in force once, and only a policy in force is taken out of it. `detail` says where it stands.";
+    POLICY_INVALID = "policy-invalid", 409, "The version cannot be judged any more",
+        "This server reads it otherwise than the one it was written with: write it anew.";
+    NO_FACTS = "no-facts", 409, "Its facts were not kept",
+        "No policy covered the deployment when it was judged. Try the policy on facts of your own.";
     EXISTS = "exists", 409, "The name is taken",
         "Something else has this name already. Names never change hands; take another.";
     VERSION_EXISTS = "version-exists", 409, "This version exists with other content",

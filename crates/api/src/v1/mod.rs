@@ -9,6 +9,7 @@ mod drift;
 mod environments;
 pub(crate) mod events;
 mod me;
+mod policies;
 mod releases;
 mod resolve;
 mod role_bindings;
@@ -37,6 +38,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(releases::routes())
         .merge(deployments::routes())
         .merge(approvals::routes())
+        .merge(policies::routes())
         .merge(drift::routes())
         .merge(audit::routes())
         .merge(status::routes())

@@ -13,6 +13,7 @@ mod identity;
 mod library;
 mod limits;
 mod matrix;
+mod policies;
 mod registry;
 mod releases;
 mod servers;

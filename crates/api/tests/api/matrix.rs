@@ -39,7 +39,14 @@ fn operations() -> Vec<Operation> {
 }
 
 /// What the parameters in paths stand for.
-async fn things(world: &World) -> HashMap<&'static str, String> {
+async fn things(app: &TestApp, world: &World) -> HashMap<&'static str, String> {
+    let policy = json!({"name": "guard", "document": {
+        "scope": {"tiers": ["production"]},
+        "rules": [{"name": "calm", "expression": "risk.score < 101", "message": {"text": "no"}, "effect": "warn"}],
+    }});
+    // By somebody else: nobody puts in force what they wrote.
+    let author = app.person("abe", &["authority"]).await;
+    author.post("/v1/policies", policy).await.expect(201);
     let guarded = json!({
         "name": "guarded", "tier": "production", "clusters": ["eu"],
         "settings": {"approvals": {"count": 1, "role": "authority"}},
@@ -67,6 +74,8 @@ async fn things(world: &World) -> HashMap<&'static str, String> {
         ("release", "storefront@2.0.0".to_owned()),
         ("deployment", text(&waiting["id"])),
         ("approval", text(&waiting["approval"])),
+        ("policy", "guard".to_owned()),
+        ("number", "1".to_owned()),
         ("target", text(&target["id"])),
         ("binding", text(&binding["id"])),
         ("token", text(&token["token"]["id"])),
@@ -110,7 +119,7 @@ async fn nothing_under_v1_answers_without_a_token() {
 async fn every_role_may_what_its_permissions_say_and_nothing_else() {
     let app = TestApp::start().await;
     let world = World::shop(&app).await;
-    let things = things(&world).await;
+    let things = things(&app, &world).await;
     let people = [
         (Role::Viewer, &world.viewer),
         (Role::Operator, &world.operator),
@@ -164,7 +173,7 @@ async fn every_role_may_what_its_permissions_say_and_nothing_else() {
 async fn whoever_holds_no_role_sees_and_changes_nothing() {
     let app = TestApp::start().await;
     let world = World::shop(&app).await;
-    let things = things(&world).await;
+    let things = things(&app, &world).await;
     for operation in operations()
         .iter()
         .filter(|operation| operation.permission != "none")

@@ -1,19 +1,18 @@
 //! Asking for a deployment.
 
-use super::{DeploymentView, judge, plan, read};
+use super::{DeploymentView, ask, judge, plan, read};
 use crate::{App, Error, Ref, Tx, record, releases};
 use jiff::Timestamp;
 use serde_json::json;
 use slipway_domain::{
-    approval::{Approval, ApprovalState, Involvement},
     component::VersionState,
     deployment::{Deployment, Kind, State},
     identity::{Actor, Permission, Place},
-    ids::{ApprovalId, DeploymentId, EnvironmentTag, Fresh as _},
+    ids::{DeploymentId, EnvironmentTag, Fresh as _},
     registry::Environment,
     release::{Release, Seal},
 };
-use slipway_store::{approvals, components, deployment_targets, deployments, environments, services};
+use slipway_store::{components, deployment_targets, deployments, environments, services};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
@@ -132,7 +131,9 @@ pub(super) async fn request(
         "force_conflicts": row.deployment.force_conflicts,
     }));
     record::change(tx, actor, change).await?;
-    ask_people(tx, actor, &row.deployment, &release, &seal, &environment).await?;
+    if let Some(rule) = &environment.settings.approvals {
+        ask::ask(tx, Some(actor), &row.deployment, rule, &release, &seal).await?;
+    }
     let id = row.deployment.id;
     judge::judge(tx, id).await?;
     read::view_of(tx, id).await
@@ -192,46 +193,4 @@ async fn check_promotion(
             None => Ok(()),
         },
     }
-}
-
-/// Asks for the approvals that the environment wants.
-async fn ask_people(
-    tx: &mut Tx,
-    actor: &Actor,
-    deployment: &Deployment,
-    release: &Release,
-    seal: &Seal,
-    environment: &Environment,
-) -> Result<(), Error> {
-    let Some(rule) = &environment.settings.approvals else {
-        return Ok(());
-    };
-    let mut involved = vec![(release.author, Involvement::Author)];
-    involved.extend(release.editors.iter().map(|id| (*id, Involvement::Editor)));
-    involved.push((seal.by, Involvement::Sealer));
-    involved.push((deployment.requested_by, Involvement::Requester));
-    let approval = Approval {
-        id: ApprovalId::fresh(),
-        deployment: deployment.id,
-        rule: rule.clone(),
-        digest: seal.digest,
-        plan_digest: deployment.plan_digest,
-        state: ApprovalState::Pending,
-        involved,
-        decisions: Vec::new(),
-        revision: 1,
-        created_at: tx.now,
-    };
-    approvals::insert(tx, &approval).await?;
-    let message = format!(
-        "{} to {} needs approval by {} with the role {}",
-        deployment.release_name(),
-        deployment.environment_name,
-        rule.count,
-        rule.role
-    );
-    let change = record::Change::of(deployment, "approval.request", message).with(
-        json!({ "approval": approval.id, "digest": approval.digest, "plan_digest": approval.plan_digest }),
-    );
-    record::change(tx, actor, change).await
 }

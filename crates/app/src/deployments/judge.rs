@@ -1,7 +1,7 @@
 //! Judging a deployment's gates: brings the facts to the domain's pure function, and does what the verdicts say.
 
-use super::transition;
-use crate::{Error, Tx, measure};
+use super::{ask, transition};
+use crate::{Error, Tx, measure, policies};
 use jiff::Timestamp;
 use slipway_domain::{
     approval::Answer,
@@ -10,6 +10,7 @@ use slipway_domain::{
     identity::{Place, Rights},
     ids::DeploymentId,
 };
+use slipway_store as store;
 use slipway_store::{
     approvals, deployment_targets,
     deployments::{self, Row},
@@ -66,7 +67,9 @@ pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
         landed_on,
     };
     let lighter = d.kind != Kind::Deploy;
+    let policies = policies::judged(tx, row).await?;
     Ok(Facts {
+        policies,
         kind: d.kind,
         release_problem,
         promotion: if lighter {
@@ -286,7 +289,14 @@ pub(crate) async fn judge(tx: &mut Tx, id: DeploymentId) -> Result<(), Error> {
 /// As [`judge`], of a locked deployment that has not started; says whether its state changed.
 async fn judged(tx: &mut Tx, row: Row) -> Result<bool, Error> {
     let id = row.deployment.id;
-    let facts = facts(tx, &row).await?;
+    // Before they are asked: what changes in between is then judged anew.
+    let changes = store::policies::changes(tx).await?;
+    let mut facts = facts(tx, &row).await?;
+    deployments::set_policies_seen(tx, id, changes).await?;
+    if facts.policies.people() > 0 {
+        ask::as_policies_want(tx, &row, &facts.policies).await?;
+        facts.approvals = approval_facts(tx, &row).await?;
+    }
     let now = tx.now;
     let gates = gates::evaluate(&facts, now);
     measure::gates(tx, &row, &gates);

@@ -4,6 +4,7 @@
 //! `execution::claim`, which judges them again in the transaction that claims the work: only that one admits.
 
 pub(crate) mod advance;
+mod ask;
 mod clean;
 mod create;
 mod explain;

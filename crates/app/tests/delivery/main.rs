@@ -12,6 +12,7 @@ mod heal;
 mod histories;
 mod horizon;
 mod leases;
+mod policies;
 mod races;
 mod record;
 mod releases;

@@ -27,9 +27,9 @@ pub struct Facts {
     pub rejected_by: Option<String>,
 }
 
-/// Judges it.
+/// Judges it. Policies may ask for more people than the request did when it was made: those are missing too.
 #[must_use]
-pub fn judge(requests: &[Facts]) -> (Verdict, Value) {
+pub fn judge(requests: &[Facts], asked_for: u32) -> (Verdict, Value) {
     let inputs = requests.iter().map(|r| {
         json!({
             "approval": r.id, "state": r.state.as_str(), "required": r.required, "approvers": r.approvers,
@@ -37,6 +37,14 @@ pub fn judge(requests: &[Facts]) -> (Verdict, Value) {
         })
     });
     let inputs = Value::Array(inputs.collect());
+    if requests.is_empty() && asked_for > 0 {
+        let reason =
+            format!("policies ask for approval by {asked_for} with the role authority; nobody was asked yet");
+        return (
+            Verdict::waiting(reason, None, "the next look at it, which asks"),
+            inputs,
+        );
+    }
     for request in requests {
         if !request.unchanged {
             return (
@@ -54,8 +62,9 @@ pub fn judge(requests: &[Facts]) -> (Verdict, Value) {
             }
             ApprovalState::Pending | ApprovalState::Approved => {}
         }
-        if request.state != ApprovalState::Approved || request.approvers < request.required {
-            return (waiting(request), inputs);
+        let required = request.required.max(asked_for);
+        if request.state != ApprovalState::Approved || request.approvers < required {
+            return (waiting(request, required), inputs);
         }
     }
     (
@@ -68,13 +77,13 @@ pub fn judge(requests: &[Facts]) -> (Verdict, Value) {
     )
 }
 
-fn waiting(request: &Facts) -> Verdict {
+fn waiting(request: &Facts, required: u32) -> Verdict {
     let article = if request.role.as_str().starts_with(['a', 'e', 'i', 'o', 'u']) {
         "an"
     } else {
         "a"
     };
-    let reason = if request.required == 1 {
+    let reason = if required == 1 {
         format!(
             "waiting for approval by {article} {} other than the one who sealed it",
             request.role
@@ -82,8 +91,8 @@ fn waiting(request: &Facts) -> Verdict {
     } else {
         format!(
             "waiting for approval by {} more of {} people with the role {}, other than the one who sealed it",
-            request.required.saturating_sub(request.approvers),
-            request.required,
+            required.saturating_sub(request.approvers),
+            required,
             request.role
         )
     };

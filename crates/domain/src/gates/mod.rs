@@ -8,11 +8,12 @@
 
 pub mod approval;
 pub mod concurrency;
+pub mod policy;
 pub mod promotion;
 pub mod rollback;
 pub mod schedule;
 
-use crate::deployment::Kind;
+use crate::{deployment::Kind, policy::Judgement};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,6 +27,8 @@ pub enum GateName {
     Release,
     /// The stage before succeeded with this same digest.
     Promotion,
+    /// No rule of the policies in force refuses.
+    Policy,
     /// Enough people approved this digest.
     Approval,
     /// `not_before` has passed, the request has not expired.
@@ -43,6 +46,7 @@ impl GateName {
         match self {
             Self::Release => "release",
             Self::Promotion => "promotion",
+            Self::Policy => "policy",
             Self::Approval => "approval",
             Self::Schedule => "schedule",
             Self::Rollback => "rollback",
@@ -141,7 +145,9 @@ pub struct Facts {
     pub release_problem: Option<String>,
     /// The stage before; none when the environment promotes from nowhere.
     pub promotion: Option<promotion::Facts>,
-    /// Requests for approval; empty when none is required.
+    /// What the policies in force say of it.
+    pub policies: Judgement,
+    /// Requests for approval; empty when nobody was asked.
     pub approvals: Vec<approval::Facts>,
     /// When it may start.
     pub schedule: schedule::Facts,
@@ -159,7 +165,7 @@ pub fn evaluate(facts: &Facts, now: Timestamp) -> Vec<Gate> {
         verdict,
         inputs,
     };
-    let mut gates = Vec::with_capacity(6);
+    let mut gates = Vec::with_capacity(7);
     if facts.kind == Kind::Deploy {
         gates.push(gate(
             GateName::Release,
@@ -171,8 +177,13 @@ pub fn evaluate(facts: &Facts, now: Timestamp) -> Vec<Gate> {
         if let Some(promotion) = &facts.promotion {
             gates.push(gate(GateName::Promotion, promotion::judge(promotion, now)));
         }
-        if !facts.approvals.is_empty() {
-            gates.push(gate(GateName::Approval, approval::judge(&facts.approvals)));
+        gates.push(gate(GateName::Policy, policy::judge(&facts.policies)));
+        let asked_for = facts.policies.people();
+        if !facts.approvals.is_empty() || asked_for > 0 {
+            gates.push(gate(
+                GateName::Approval,
+                approval::judge(&facts.approvals, asked_for),
+            ));
         }
         gates.push(gate(GateName::Schedule, schedule::judge(&facts.schedule, now)));
         gates.push(gate(GateName::Rollback, rollback::judge(&facts.rollback)));

@@ -1,5 +1,12 @@
 use super::*;
-use crate::{Digest, approval::ApprovalState, deployment::StateName, identity::Role, ids::*};
+use crate::{
+    Digest,
+    approval::ApprovalState,
+    deployment::StateName,
+    identity::Role,
+    ids::*,
+    policy::{Effect, Kept, RuleVerdict, document::RequiredApproval},
+};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
@@ -18,6 +25,7 @@ fn good() -> Facts {
             undone_by: None,
             release: "storefront@1.0.0".into(),
         }),
+        policies: Judgement::default(),
         approvals: vec![approval::Facts {
             id: ApprovalId::new(),
             state: ApprovalState::Approved,
@@ -61,11 +69,58 @@ fn a_waiting_approval_says_who_can_give_it() {
     );
 }
 
+fn says(kept: Kept, effect: Effect) -> Judgement {
+    let policy: crate::Name = "careful".parse().unwrap();
+    Judgement {
+        rules: vec![RuleVerdict {
+            policy: policy.clone(),
+            version: 1,
+            rule: "calm".parse().unwrap(),
+            kept,
+            effect,
+            message: None,
+            because: Vec::new(),
+        }],
+        policies: vec![(policy, 1)],
+    }
+}
+
+fn asks_for(count: u32) -> Judgement {
+    let role = Role::Authority;
+    says(
+        Kept::NotKept,
+        Effect::RequireApproval(RequiredApproval { role, count }),
+    )
+}
+
+/// Beside what others say.
+fn add(facts: &mut Facts, more: Judgement) {
+    facts.policies.rules.extend(more.rules);
+    facts.policies.policies.extend(more.policies);
+}
+
+#[test]
+fn whom_a_policy_asks_for_and_nobody_asked_is_waited_for() {
+    let mut facts = good();
+    facts.approvals.clear();
+    facts.policies = asks_for(1);
+    let gates = evaluate(&facts, at(20));
+    assert!(!all_satisfied(&gates));
+    let gate = gates.iter().find(|g| g.name == GateName::Approval).unwrap();
+    assert_eq!(
+        gate.verdict.reason(),
+        "policies ask for approval by 1 with the role authority; nobody was asked yet"
+    );
+}
+
 /// One way to break a fact, and the gate that must notice.
 type Breakage = (fn(&mut Facts), GateName);
 
 fn breakage() -> impl Strategy<Value = Breakage> {
     let all: Vec<Breakage> = vec![
+        (|f| add(f, says(Kept::NotKept, Effect::Refuse)), GateName::Policy),
+        (|f| add(f, says(Kept::Unknown, Effect::Warn)), GateName::Policy),
+        (|f| add(f, asks_for(2)), GateName::Approval),
         (
             |f| f.release_problem = Some("withdrawn".into()),
             GateName::Release,

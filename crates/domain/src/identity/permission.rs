@@ -39,11 +39,13 @@ pub enum Permission {
     ClusterWrite,
     /// See which server processes there are.
     ServerRead,
+    /// Write policies, put them in force and take them out of it.
+    PolicyWrite,
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Read,
         Self::ServiceWrite,
         Self::ComponentWrite,
@@ -61,6 +63,7 @@ impl Permission {
         Self::EnvironmentWrite,
         Self::ClusterWrite,
         Self::ServerRead,
+        Self::PolicyWrite,
     ];
 
     /// As written in messages and in `GET /v1/me`.
@@ -84,6 +87,7 @@ impl Permission {
             Self::EnvironmentWrite => "environment.write",
             Self::ClusterWrite => "cluster.write",
             Self::ServerRead => "server.read",
+            Self::PolicyWrite => "policy.write",
         }
     }
 }

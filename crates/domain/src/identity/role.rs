@@ -75,7 +75,7 @@ impl Role {
                 P::DeploymentOperate,
                 P::DeploymentRollBack,
             ],
-            Self::Authority => &[P::Read, P::ApprovalDecide],
+            Self::Authority => &[P::Read, P::ApprovalDecide, P::PolicyWrite],
             Self::Auditor => &[P::Read, P::AuditRead],
             Self::Admin => &[
                 P::Read,

@@ -13,6 +13,7 @@ use crate::{
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fmt;
 
 /// Most rules of one policy.
 pub const MAX_RULES: usize = 50;
@@ -218,6 +219,27 @@ pub enum Overall {
     RequireApproval,
     /// It does not start.
     Refuse,
+}
+
+impl Overall {
+    /// As written in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotCovered => "not_covered",
+            Self::Allow => "allow",
+            Self::Warn => "warn",
+            Self::RequireEvidence => "require_evidence",
+            Self::RequireApproval => "require_approval",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+impl fmt::Display for Overall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// A rule, ready to be judged.

@@ -105,6 +105,15 @@ impl Judgement {
         })
     }
 
+    /// How many people are asked for: the most that one rule asks for, since one person's word counts for every rule.
+    #[must_use]
+    pub fn people(&self) -> u32 {
+        self.approvals()
+            .map(|(_, required)| required.count)
+            .max()
+            .unwrap_or(0)
+    }
+
     /// The evidence that is asked for, with the rule that asks.
     pub fn evidence(&self) -> impl Iterator<Item = (&RuleVerdict, &RequiredEvidence)> {
         self.not_kept().filter_map(|rule| match &rule.effect {
@@ -156,6 +165,30 @@ pub fn judge<'p>(
         for rule in &policy.rules {
             judgement.rules.push(policy.verdict(rule, facts, explained));
         }
+    }
+    judgement
+}
+
+/// What policies come to that cover a deployment whose facts cannot be had: each of their rules refuses, and says why.
+#[must_use]
+pub fn unjudged<'p>(policies: impl IntoIterator<Item = &'p Policy>, place: &Place, why: &str) -> Judgement {
+    let mut judgement = Judgement::default();
+    for policy in policies
+        .into_iter()
+        .filter(|policy| policy.document.scope.covers(place))
+    {
+        judgement.policies.push((policy.name.clone(), policy.version));
+        judgement
+            .rules
+            .extend(policy.rules.iter().map(|rule| RuleVerdict {
+                policy: policy.name.clone(),
+                version: policy.version,
+                rule: rule.name.clone(),
+                kept: Kept::Unknown,
+                effect: rule.effect.clone(),
+                message: Some(format!("it cannot be judged, which refuses: {why}")),
+                because: Vec::new(),
+            }));
     }
     judgement
 }

@@ -10,11 +10,12 @@ pub mod document;
 pub mod expression;
 pub mod facts;
 pub mod judge;
+pub mod risk;
 pub mod version;
 
 pub use document::{Document, Effect, Overall, Place, Rule, Scope};
 pub use facts::Facts;
-pub use judge::{Explained, Judgement, Kept, Policy, RuleVerdict, judge};
+pub use judge::{Explained, Judgement, Kept, Policy, RuleVerdict, judge, unjudged};
 pub use version::{Head, Version, VersionState};
 
 #[cfg(test)]

@@ -14,6 +14,26 @@ const POD_SPECS: [&str; 4] = [
     "/spec",
 ];
 
+/// Every image that an object's pods would run, as it is written there.
+#[must_use]
+pub fn images(object: &Value) -> Vec<&str> {
+    let mut found = Vec::new();
+    for spec in POD_SPECS.iter().filter_map(|path| object.pointer(path)) {
+        let containers = CONTAINER_LISTS
+            .iter()
+            .filter_map(|list| spec.get(list)?.as_array());
+        found.extend(
+            containers
+                .flatten()
+                .filter_map(|container| container.get("image")?.as_str()),
+        );
+        let volumes = spec.get("volumes").and_then(Value::as_array);
+        let volumes = volumes.into_iter().flatten();
+        found.extend(volumes.filter_map(|volume| volume.pointer("/image/reference")?.as_str()));
+    }
+    found
+}
+
 /// Pins every image of an object, and says which pins it used.
 ///
 /// # Errors

@@ -10,7 +10,7 @@
 //! * `overlay`: configuration as merge patches and JSON patches; `images`: digests instead of tags
 //! * `scope`, `order`: what Kubernetes knows about its built-in kinds
 //! * `marks`: the labels and annotations we put on objects
-//! * `redact`, `diff`: what people are shown
+//! * `redact`, `diff`: what people are shown; `changes`: how much would change
 //! * `settled`, `scale`: what applying would change, and what it leaves to others
 //!
 //! # How to extend
@@ -18,6 +18,7 @@
 //! and, where its order matters, in `order`.
 
 mod build;
+mod changes;
 mod diff;
 mod images;
 mod marks;
@@ -39,8 +40,10 @@ use serde_json::Value;
 
 pub use crate::component::bundle::HookPhase;
 pub use build::render;
+pub use changes::{Changes, changes};
 pub(crate) use diff::shown_at;
 pub use diff::{Change, ObjectDiff, PathChange, diff};
+pub use images::images;
 pub use marks::{
     ANNOTATION_DEPLOYMENT, ANNOTATION_GENERATION, ANNOTATION_RELEASE, ANNOTATION_RELEASE_DIGEST,
     LABEL_COMPONENT, LABEL_ENVIRONMENT, LABEL_SERVICE, stamp,

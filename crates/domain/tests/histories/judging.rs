@@ -7,6 +7,7 @@ use slipway_domain::{
     approval::{Answer, Approval},
     deployment::{Kind, State, Transition},
     gates::{self, Facts, Gate, GateName, approval, concurrency, promotion, rollback, schedule},
+    policy::Judgement,
 };
 
 impl World {
@@ -49,6 +50,7 @@ impl World {
             },
             release_problem,
             promotion,
+            policies: Judgement::default(),
             approvals: d
                 .approval
                 .iter()

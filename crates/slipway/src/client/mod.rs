@@ -19,8 +19,8 @@ mod watch;
 use crate::server;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use commands::{
-    approve, audit, cluster, component, deploy, drift, environment, events, identity, release, role_binding,
-    service, status, target, team, token,
+    approve, audit, cluster, component, deploy, drift, environment, events, identity, policy, release,
+    role_binding, service, status, target, team, token,
 };
 use exit::{Exit, Failure};
 use http::Api;
@@ -119,6 +119,9 @@ enum Command {
     Drift(drift::Drift),
     /// Approvals: see what waits for you, and decide
     Approve(approve::Approve),
+    /// Policies: your organisation's own rules about what may go where
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// The tamper-evident record of every change
     #[command(subcommand)]
     Audit(audit::Command),
@@ -207,6 +210,7 @@ async fn dispatch(command: Command, global: &Global, out: Out) -> Result<(), Fai
         Command::Deploy(command) => command.run(&context()?).await,
         Command::Drift(drift) => drift.run(&context()?).await,
         Command::Approve(approve) => approve.run(&context()?).await,
+        Command::Policy(command) => command.run(&context()?).await,
         // A file is verified where nobody is signed in, and without trusting any server.
         Command::Audit(audit::Command::Verify(verify)) if verify.is_offline() => verify.offline(&out),
         Command::Audit(command) => command.run(&context()?).await,

@@ -159,14 +159,29 @@ pub async fn look_again(tx: &mut Tx, service: ServiceId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Deployments that are to be looked at by now.
+/// Which changes of policies a deployment was judged after: what came later is judged anew.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_policies_seen(tx: &mut Tx, id: DeploymentId, changes: i64) -> Result<(), Error> {
+    sqlx::query("UPDATE deployments SET policies_seen = $2 WHERE id = $1 AND policies_seen <> $2")
+        .bind(id.uuid())
+        .bind(changes)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Deployments that are to be looked at by now, or that were judged by policies that have changed since.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn due(tx: &mut Tx, limit: i64) -> Result<Vec<DeploymentId>, Error> {
     let ids: Vec<Uuid> = sqlx::query_scalar(
-        "SELECT id FROM deployments WHERE look_at <= now() \
-         AND state IN ('pending', 'queued', 'running', 'paused', 'rolling_back') ORDER BY look_at, id LIMIT $1",
+        "(SELECT id FROM deployments WHERE look_at <= now() \
+            AND state IN ('pending', 'queued', 'running', 'paused', 'rolling_back') ORDER BY look_at, id LIMIT $1) \
+         UNION (SELECT id FROM deployments WHERE state IN ('pending', 'queued') AND kind = 'deploy' AND NOT heals \
+            AND policies_seen < (SELECT changes FROM policy_changes) ORDER BY policies_seen, id LIMIT $1)",
     )
     .bind(limit)
     .fetch_all(tx.conn())

@@ -6,6 +6,7 @@ use slipway_domain::{
     Digest,
     deployment::{Deployment, StateName},
     ids::{DeploymentId, EnvironmentId, ReleaseId, ServiceId},
+    policy::facts::known::History,
 };
 use uuid::Uuid;
 
@@ -112,6 +113,34 @@ pub async fn earlier_waiting(tx: &mut Tx, than: &Deployment) -> Result<Vec<Deplo
     .fetch_all(tx.conn())
     .await?;
     Ok(ids.into_iter().map(DeploymentId::from_uuid).collect())
+}
+
+/// What happened in the last thirty days, this deployment left out.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn history(tx: &mut Tx, of: &Deployment) -> Result<History, Error> {
+    let row = sqlx::query(
+        "WITH before AS MATERIALIZED ( \
+            SELECT state, finished_at FROM deployments WHERE service_id = $1 AND environment_id = $2 AND id <> $3 \
+            AND kind = 'deploy' AND NOT heals AND finished_at >= now() - interval '30 days') \
+         SELECT count(*) FILTER (WHERE state IN ('succeeded', 'failed', 'errored', 'rolled_back')) AS deployments, \
+            count(*) FILTER (WHERE state IN ('failed', 'errored', 'rolled_back')) AS failures, \
+            (SELECT state FROM before ORDER BY finished_at DESC LIMIT 1) AS last, \
+            max(finished_at) FILTER (WHERE state = 'succeeded') AS last_success FROM before",
+    )
+    .bind(of.service.uuid())
+    .bind(of.environment.uuid())
+    .bind(of.id.uuid())
+    .fetch_one(tx.conn())
+    .await?;
+    let cols = Cols::new("deployments", &row);
+    Ok(History {
+        deployments: cols.get("deployments")?,
+        failures: cols.get("failures")?,
+        last: cols.get("last")?,
+        last_success: cols.time_opt("last_success")?,
+    })
 }
 
 /// Deployments of a release that have not ended.

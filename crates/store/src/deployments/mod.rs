@@ -3,9 +3,11 @@
 mod changes;
 mod facts;
 
-pub use changes::{due, insert, look_again, set_gates, set_look_at, set_rolled_back_by, touch, transition};
+pub use changes::{
+    due, insert, look_again, set_gates, set_look_at, set_policies_seen, set_rolled_back_by, touch, transition,
+};
 pub use facts::{
-    Holder, Success, active_of_release, approval_to_applied, earlier_waiting, holder, last_success,
+    Holder, Success, active_of_release, approval_to_applied, earlier_waiting, history, holder, last_success,
 };
 
 use crate::{

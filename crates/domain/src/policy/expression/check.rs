@@ -14,14 +14,15 @@ const GLOBAL: [&str; 5] = ["size", "int", "double", "string", "has"];
 const MEMBER: [&str; 4] = ["size", "contains", "startsWith", "endsWith"];
 const LOGICAL: [&str; 3] = [op::LOGICAL_AND, op::LOGICAL_OR, op::LOGICAL_NOT];
 
-/// Everything that is wrong with it.
-pub(super) fn faults(expr: &IdedExpr, roots: &'static Shape) -> Vec<String> {
+/// Everything that is wrong with it, and that it comes out as what is wanted, as far as that is known.
+pub(super) fn faults(expr: &IdedExpr, roots: &'static Shape, wanted: Shape) -> Vec<String> {
     let mut checker = Checker {
         roots,
         variables: Vec::new(),
         faults: Vec::new(),
     };
-    checker.shape_of(expr);
+    let shape = checker.shape_of(expr);
+    checker.must_be(wanted, shape, expr);
     checker.faults
 }
 
@@ -265,11 +266,16 @@ impl Checker {
     }
 
     fn must_be_bool(&mut self, shape: Shape, part: &IdedExpr) {
-        if !matches!(shape, Shape::Bool | Shape::Any) {
+        self.must_be(Shape::Bool, shape, part);
+    }
+
+    fn must_be(&mut self, wanted: Shape, shape: Shape, part: &IdedExpr) {
+        if shape != Shape::Any && shape.name() != wanted.name() {
             self.fault(format!(
-                "`{}` is {}, not true or false",
+                "`{}` is {}, not {}",
                 text::of(part),
-                shape.name()
+                shape.name(),
+                wanted.name()
             ));
         }
     }

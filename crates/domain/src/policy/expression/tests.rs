@@ -234,7 +234,8 @@ fn a_message_is_text_or_says_why_not() {
         say("'the risk is ' + string(risk.score)"),
         Ok("the risk is 42".to_owned())
     );
-    assert!(say("risk.score").unwrap_err().contains("not text"));
+    let number = Sentence::new("risk.score").unwrap_err();
+    assert_eq!(number, ["`risk.score` is a whole number, not text"]);
     assert!(say("deployment.reason").unwrap_err().contains("no `reason`"));
 }
 

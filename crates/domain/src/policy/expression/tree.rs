@@ -106,17 +106,18 @@ pub(super) struct Compare {
 
 /// The tree of a source that is to come out true or false, checked; or everything that is wrong with it.
 pub(super) fn condition(source: &str, roots: &'static Shape) -> Result<Node, Vec<String>> {
-    checked(source, roots, node)
+    checked(source, roots, Shape::Bool, node)
 }
 
-/// A source that CEL evaluates as a whole, checked; or everything that is wrong with it.
+/// A source that is to come out as text, which CEL evaluates as a whole, checked; or everything that is wrong with it.
 pub(super) fn whole(source: &str, roots: &'static Shape) -> Result<Part, Vec<String>> {
-    checked(source, roots, part)
+    checked(source, roots, Shape::Text, part)
 }
 
 fn checked<T: Send>(
     source: &str,
     roots: &'static Shape,
+    wanted: Shape,
     made: impl FnOnce(&IdedExpr) -> Result<T, Vec<String>> + Send,
 ) -> Result<T, Vec<String>> {
     if source.len() > limits::MAX_SOURCE {
@@ -134,7 +135,7 @@ fn checked<T: Send>(
         if let Some(over) = limits::exceeded(&parsed) {
             return Err(vec![over]);
         }
-        let faults = check::faults(&parsed, roots);
+        let faults = check::faults(&parsed, roots, wanted);
         if faults.is_empty() {
             made(&parsed)
         } else {

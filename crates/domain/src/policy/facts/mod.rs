@@ -3,6 +3,7 @@
 //! A field is added by its line in [`FACTS`]; with it come its check, its JSON Schema and its documentation. What is there
 //! is never renamed and never changes its meaning: policies that are in force read it. [`VERSION`] counts what was added.
 
+pub mod known;
 mod shape;
 
 pub use shape::{Field, Shape};

@@ -11,6 +11,7 @@ pub(crate) mod drift;
 pub(crate) mod environment;
 pub(crate) mod events;
 pub(crate) mod identity;
+pub(crate) mod policy;
 pub(crate) mod release;
 pub(crate) mod role_binding;
 pub(crate) mod server;

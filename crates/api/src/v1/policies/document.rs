@@ -1,0 +1,220 @@
+//! A policy's document, from the wire to the domain and back.
+
+use slipway_api_types::policy::{
+    PolicyApproval, PolicyDocument, PolicyEffect, PolicyExample, PolicyExpectation, PolicyMessage,
+    PolicyRule, PolicyScope,
+};
+use slipway_domain::{
+    Faults,
+    deployment::Kind,
+    policy::{
+        Document, Effect, Overall, Rule, Scope,
+        document::{Example, Expected, Message, RequiredApproval},
+    },
+};
+use std::{fmt, str::FromStr};
+
+/// Reads a document; what cannot be read is a fault below `/document`, and left out.
+pub(super) fn read(given: PolicyDocument, faults: &mut Faults) -> Document {
+    let mut inner = Faults::new();
+    let document = Document {
+        description: given.description,
+        scope: scope(&given.scope, &mut inner),
+        rules: entries(given.rules, "/rules", &mut inner, rule),
+        examples: entries(given.examples, "/examples", &mut inner, example),
+    };
+    faults.nest("/document", inner);
+    document
+}
+
+fn entries<W, D>(
+    given: Vec<W>,
+    pointer: &str,
+    faults: &mut Faults,
+    read: impl Fn(W, &mut Faults) -> Option<D>,
+) -> Vec<D> {
+    let mut all = Vec::with_capacity(given.len());
+    for (i, one) in given.into_iter().enumerate() {
+        let mut inner = Faults::new();
+        all.extend(read(one, &mut inner));
+        faults.nest(&format!("{pointer}/{i}"), inner);
+    }
+    all
+}
+
+fn texts<T>(given: &[String], pointer: &str, faults: &mut Faults) -> Vec<T>
+where
+    T: FromStr,
+    T::Err: fmt::Display,
+{
+    let all = given.iter().enumerate();
+    all.filter_map(|(i, text)| faults.take(&format!("{pointer}/{i}"), text.parse()))
+        .collect()
+}
+
+fn scope(given: &PolicyScope, faults: &mut Faults) -> Scope {
+    let mut kinds = Vec::new();
+    for (i, kind) in given.kinds.iter().enumerate() {
+        if kind == "deploy" {
+            kinds.push(Kind::Deploy);
+        } else {
+            faults.add(
+                format!("/scope/kinds/{i}"),
+                "the kind is `deploy`: rollbacks and heals are never held up by policies",
+            );
+        }
+    }
+    Scope {
+        tiers: texts(&given.tiers, "/scope/tiers", faults),
+        environments: texts(&given.environments, "/scope/environments", faults),
+        services: texts(&given.services, "/scope/services", faults),
+        teams: texts(&given.teams, "/scope/teams", faults),
+        criticalities: texts(&given.criticalities, "/scope/criticalities", faults),
+        kinds,
+    }
+}
+
+fn rule(given: PolicyRule, faults: &mut Faults) -> Option<Rule> {
+    let name = faults.take("/name", given.name.parse());
+    let effect = match given.effect {
+        PolicyEffect::Refuse => Some(Effect::Refuse),
+        PolicyEffect::Warn => Some(Effect::Warn),
+        PolicyEffect::RequireApproval(required) => faults
+            .take("/effect/require_approval/role", required.role.parse())
+            .map(|role| {
+                Effect::RequireApproval(RequiredApproval {
+                    role,
+                    count: required.count,
+                })
+            }),
+    };
+    Some(Rule {
+        name: name?,
+        when: given.when,
+        expression: given.expression,
+        message: match given.message {
+            PolicyMessage::Text(text) => Message::Text(text),
+            PolicyMessage::Expression(expression) => Message::Expression(expression),
+        },
+        effect: effect?,
+    })
+}
+
+fn example(given: PolicyExample, faults: &mut Faults) -> Option<Example> {
+    let verdict = [
+        Overall::NotCovered,
+        Overall::Allow,
+        Overall::Warn,
+        Overall::RequireEvidence,
+        Overall::RequireApproval,
+        Overall::Refuse,
+    ]
+    .into_iter()
+    .find(|verdict| verdict.as_str() == given.expect.verdict);
+    if verdict.is_none() {
+        faults.add(
+            "/expect/verdict",
+            "is one of not_covered, allow, warn, require_evidence, require_approval, refuse",
+        );
+    }
+    let rules = given
+        .expect
+        .rules
+        .map(|rules| texts(&rules, "/expect/rules", faults));
+    Some(Example {
+        name: given.name,
+        facts: given.facts,
+        expect: Expected {
+            verdict: verdict?,
+            rules,
+        },
+    })
+}
+
+/// A document as it is sent.
+pub(super) fn wire(document: &Document) -> PolicyDocument {
+    PolicyDocument {
+        description: document.description.clone(),
+        scope: wire_scope(&document.scope),
+        rules: document.rules.iter().map(wire_rule).collect(),
+        examples: document.examples.iter().map(wire_example).collect(),
+    }
+}
+
+fn all<T: ToString>(all: &[T]) -> Vec<String> {
+    all.iter().map(ToString::to_string).collect()
+}
+
+fn wire_scope(scope: &Scope) -> PolicyScope {
+    PolicyScope {
+        tiers: all(&scope.tiers),
+        environments: all(&scope.environments),
+        services: all(&scope.services),
+        teams: all(&scope.teams),
+        criticalities: scope
+            .criticalities
+            .iter()
+            .map(|c| c.as_str().to_owned())
+            .collect(),
+        kinds: scope.kinds.iter().map(|_| "deploy".to_owned()).collect(),
+    }
+}
+
+fn wire_rule(rule: &Rule) -> PolicyRule {
+    PolicyRule {
+        name: rule.name.to_string(),
+        when: rule.when.clone(),
+        expression: rule.expression.clone(),
+        message: match &rule.message {
+            Message::Text(text) => PolicyMessage::Text(text.clone()),
+            Message::Expression(expression) => PolicyMessage::Expression(expression.clone()),
+        },
+        effect: match &rule.effect {
+            Effect::Refuse => PolicyEffect::Refuse,
+            // Nobody can write one over the API yet.
+            Effect::Warn | Effect::RequireEvidence(_) => PolicyEffect::Warn,
+            Effect::RequireApproval(required) => PolicyEffect::RequireApproval(PolicyApproval {
+                role: required.role.to_string(),
+                count: required.count,
+            }),
+        },
+    }
+}
+
+fn wire_example(example: &Example) -> PolicyExample {
+    PolicyExample {
+        name: example.name.clone(),
+        facts: example.facts.clone(),
+        expect: PolicyExpectation {
+            verdict: example.expect.verdict.as_str().to_owned(),
+            rules: example.expect.rules.as_ref().map(|rules| all(rules)),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slipway_domain::policy::Policy;
+
+    /// What Slipway ships with.
+    const SHIPPED: [&str; 2] = [
+        include_str!("../../../../../deploy/policies/production-basics.yaml"),
+        include_str!("../../../../../deploy/policies/deprecated-parts.yaml"),
+    ];
+
+    #[test]
+    fn what_is_shipped_can_be_put_in_force_and_comes_back_as_it_was_written() {
+        for text in SHIPPED {
+            let given: PolicyDocument = serde_saphyr::from_str(text).unwrap();
+            let sent = serde_json::to_value(&given).unwrap();
+            let mut faults = Faults::new();
+            let document = read(given, &mut faults);
+            assert!(faults.is_empty(), "{faults}");
+            assert_eq!(serde_json::to_value(wire(&document)).unwrap(), sent);
+            let name = "shipped".parse().unwrap();
+            let ready = Policy::new(name, 1, document).map(drop);
+            assert_eq!(ready.map_err(|faults| faults.to_string()), Ok(()));
+        }
+    }
+}

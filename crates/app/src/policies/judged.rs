@@ -1,0 +1,52 @@
+//! What the policies in force say of a deployment, in the transaction that asks.
+
+use super::{facts, in_force};
+use crate::{Error, Tx};
+use slipway_domain::policy::{Explained, Facts, Judgement, Place, judge, unjudged};
+use slipway_store::{deployment_facts, deployments::Row, environments, services};
+
+/// Judges a deployment, whose row must be locked. Undoing and healing are never held up.
+///
+/// # Errors
+/// When the database is unavailable, or something that the facts are made of is gone.
+pub(crate) async fn judged(tx: &mut Tx, row: &Row) -> Result<Judgement, Error> {
+    let d = &row.deployment;
+    if !facts::are_asked_about(d.kind) {
+        return Ok(Judgement::default());
+    }
+    let policies = in_force(tx).await?;
+    if policies.is_empty() {
+        return Ok(Judgement::default());
+    }
+    let place = place(tx, row).await?;
+    let all = || policies.iter().map(AsRef::as_ref);
+    if !all().any(|policy| policy.document().scope.covers(&place)) {
+        return Ok(Judgement::default());
+    }
+    let known = facts::known(tx, row).await?;
+    let json = known.facts(&[], tx.now);
+    deployment_facts::put_facts(tx, d.id, &json).await?;
+    Ok(match Facts::new(json) {
+        Ok(facts) => judge(all(), &place, &facts, Explained::NotKept),
+        Err(faults) => unjudged(all(), &place, &faults.to_string()),
+    })
+}
+
+async fn place(tx: &mut Tx, row: &Row) -> Result<Place, Error> {
+    let d = &row.deployment;
+    let gone = |what: &str| Error::internal(format!("{what} of deployment {} is gone", d.id));
+    let environment = environments::get(tx, d.environment)
+        .await?
+        .ok_or_else(|| gone("the environment"))?;
+    let service = services::get(tx, d.service)
+        .await?
+        .ok_or_else(|| gone("the service"))?;
+    Ok(Place {
+        tier: environment.tier,
+        environment: environment.name,
+        service: service.name,
+        team: service.team_name,
+        criticality: service.criticality,
+        kind: d.kind,
+    })
+}
