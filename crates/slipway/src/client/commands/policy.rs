@@ -235,10 +235,27 @@ fn rule_told(text: &mut String, rule: &PolicyRuleVerdict) {
     }
     for because in &rule.because {
         let _ = writeln!(text, "    because {}", clean(&because.detail));
+        for saw in &because.saw {
+            let _ = writeln!(text, "      saw {}: {}", clean(&saw.fact), shown(&saw.value));
+        }
         if let Some(change) = &because.would_change {
-            let _ = writeln!(text, "      otherwise if {}", clean(change));
+            let _ = writeln!(text, "      would change with {}", clean(change));
         }
     }
+}
+
+/// A value, in as much of a line as a person reads.
+fn shown(value: &Value) -> String {
+    const MOST: usize = 120;
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let mut line: String = text.chars().take(MOST).collect();
+    if text.chars().nth(MOST).is_some() {
+        line.push('…');
+    }
+    clean(&line)
 }
 
 async fn report(cx: &Context, file: &std::path::Path, days: u32) -> Result<(), Failure> {
@@ -357,4 +374,43 @@ fn said(version: &PolicyVersion) -> Vec<(&'static str, String)> {
         )
     }));
     fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_says_which_rule_why_and_what_it_saw() {
+        let judged: PolicyJudgement = serde_json::from_value(json!({
+            "verdict": "refuse",
+            "rules": [{
+                "policy": "careful", "version": 3, "rule": "images-pinned", "kept": "not_kept", "effect": "refuse",
+                "message": "every image is named by its digest", "because": [{
+                    "expression": "i.pinned", "is": false, "detail": "it is false", "would_change": "`i.pinned`",
+                    "saw": [{"fact": "i", "value": {"reference": "web:1\u{1b}[31m"}}],
+                }],
+            }],
+            "failed_examples": [{"name": "e", "expected": "allow", "verdict": "refuse"}],
+        }))
+        .unwrap();
+        insta::assert_snapshot!(told(&judged, true), @r#"
+        refuse
+          images-pinned of careful version 3: not kept (refuse)
+            every image is named by its digest
+            because it is false
+              saw i: {"reference":"web:1\u001b[31m"}
+              would change with `i.pinned`
+        example `e` expects allow, and the draft says refuse
+        "#);
+        let fine: PolicyJudgement =
+            serde_json::from_value(json!({"verdict": "not_covered", "rules": []})).unwrap();
+        assert_eq!(told(&fine, false), "every example is as it expects\n");
+    }
+
+    #[test]
+    fn a_long_value_is_cut_off() {
+        assert_eq!(shown(&json!("x".repeat(500))).chars().count(), 121);
+        assert_eq!(shown(&json!(7)), "7");
+    }
 }
