@@ -144,6 +144,17 @@ pub(crate) const DAMAGES: &[Damage] = &[
     ),
     damage(
         Gated,
+        "admitted_without_policies",
+        "deployment {succeeded}",
+        "INSERT INTO policies (id, name, in_force, latest) VALUES (gen_random_uuid(), 'strict', 1, 1); \
+         INSERT INTO policy_versions (policy_id, version, document, digest, author_id, activated_by, activated_at) \
+         SELECT p.id, 1, '{}', '', (SELECT min(id::text)::uuid FROM principals), (SELECT max(id::text)::uuid FROM principals), \
+             now() - interval '1 day' FROM policies p; \
+         UPDATE deployments SET gates = (SELECT jsonb_agg(g) FROM jsonb_array_elements(gates) g WHERE g->>'name' <> 'policy') \
+         WHERE id = '{succeeded}'",
+    ),
+    damage(
+        Gated,
         "admitted_without_approval",
         "deployment {succeeded}",
         "DELETE FROM approvals WHERE deployment_id = '{succeeded}'",

@@ -39,6 +39,20 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         invariant: Gated,
+        name: "admitted_without_policies",
+        found: "it was admitted while policies were in force, and they were not asked",
+        remedy: UNGATED,
+        of: Of::Deployment,
+        grace: Some(Grace::Overlap),
+        sql: "SELECT d.id, string_agg(p.name || ' version ' || v.version, ', ') AS detail FROM deployments d \
+              JOIN policy_versions v ON v.activated_at <= d.started_at - make_interval(secs => $1) \
+                  AND (v.retired_at IS NULL OR v.retired_at >= d.started_at + make_interval(secs => $1)) \
+              JOIN policies p ON p.id = v.policy_id \
+              WHERE d.kind = 'deploy' AND NOT d.heals AND NOT d.gates @> '[{\"name\": \"policy\", \"verdict\": \"satisfied\"}]' \
+              GROUP BY d.id",
+    },
+    Check {
+        invariant: Gated,
         name: "admitted_without_approval",
         found: "it was admitted without the approval that its environment asks for",
         remedy: UNGATED,

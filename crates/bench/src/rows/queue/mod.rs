@@ -36,10 +36,11 @@ async fn prepared(places: &mut Places) -> Result<Database> {
 pub(crate) async fn rate(places: &mut Places) -> Result<Measured> {
     let database = prepared(places).await?;
     let queue = ours::Queue::connect(&database, CONNECTIONS).await?;
-    let raw = raw::Script::write(&database)?;
+    let raw = raw::Script::write(&database, raw::Finish::Statement)?;
+    let with_transactions = raw::Script::write(&database, raw::Finish::Transaction)?;
     queue.run(Duration::from_secs(1)).await?;
     raw.run(CONNECTIONS, Duration::from_secs(1)).await?;
-    let mut rounds = Vec::new();
+    let (mut rounds, mut beside) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         rounds.push(if round % 2 == 0 {
             let ours = queue.run(EACH).await?;
@@ -48,12 +49,15 @@ pub(crate) async fn rate(places: &mut Places) -> Result<Measured> {
             let other = raw.run(CONNECTIONS, EACH).await?;
             (queue.run(EACH).await?, other)
         });
+        let ours = rounds.last().map_or(0.0, |round| round.0);
+        beside.push((ours, with_transactions.run(CONNECTIONS, EACH).await?));
         eprintln!("  {:?}", rounds.last());
     }
     drop(queue);
     drop(database);
     let full = full::measure(places).await?;
     let (ours, other) = sides(&rounds);
+    let (_, transactions) = sides(&beside);
     let rate = |values: &[f64]| median(values).map(|rate| format!("{rate:.0} jobs/s"));
     Ok(Measured {
         lines: vec![
@@ -65,6 +69,15 @@ pub(crate) async fn rate(places: &mut Places) -> Result<Measured> {
                 value: paired_ratio(&rounds).context("no rounds")?,
                 unit: "",
                 goal: Goal::AtLeast(0.8),
+            },
+            Line {
+                row: 3,
+                what: "the same over the script with a transaction around its finish, as a report has one".to_owned(),
+                ours: rate(&ours).context("no rounds")?,
+                baseline: rate(&transactions).context("no rounds")?,
+                value: paired_ratio(&beside).context("no rounds")?,
+                unit: "",
+                goal: Goal::None,
             },
             Line {
                 row: 3,

@@ -13,10 +13,26 @@ pub(super) struct Script {
     program: PathBuf,
 }
 
+/// What is done for each job.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Finish {
+    /// One statement takes a job, another one deletes it.
+    Statement,
+    /// It is deleted in a transaction of its own, as it is where more is recorded with it.
+    Transaction,
+}
+
 impl Script {
-    pub(super) fn write(database: &slipway_testkit::live::Database) -> Result<Self> {
-        let file = slipway_testkit::live::test_folder("bench").join("raw-queue.sql");
-        std::fs::write(&file, include_str!("../../sql/raw-queue.sql"))?;
+    pub(super) fn write(database: &slipway_testkit::live::Database, finish: Finish) -> Result<Self> {
+        let (name, text) = match finish {
+            Finish::Statement => ("raw-queue.sql", include_str!("../../sql/raw-queue.sql")),
+            Finish::Transaction => (
+                "raw-queue-transaction.sql",
+                include_str!("../../sql/raw-queue-transaction.sql"),
+            ),
+        };
+        let file = slipway_testkit::live::test_folder("bench").join(name);
+        std::fs::write(&file, text)?;
         Ok(Self {
             url: database.url.clone(),
             file,
