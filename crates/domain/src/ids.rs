@@ -73,6 +73,8 @@ ids! {
     DecisionTag, DecisionId, "dcn";
     /// A policy: an organisation's own rules.
     PolicyTag, PolicyId, "pol";
+    /// A statement about a component version or a release.
+    EvidenceTag, EvidenceId, "evd";
     /// A unit of work in the queue.
     WorkTag, WorkId, "wrk";
     /// An object that is not as it was applied.

@@ -8,6 +8,7 @@
 
 pub mod approval;
 pub mod concurrency;
+pub mod evidence;
 pub mod policy;
 pub mod promotion;
 pub mod rollback;
@@ -27,6 +28,8 @@ pub enum GateName {
     Release,
     /// The stage before succeeded with this same digest.
     Promotion,
+    /// What must have been stated about this digest was, passed, and is fresh.
+    Evidence,
     /// No rule of the policies in force refuses.
     Policy,
     /// Enough people approved this digest.
@@ -46,6 +49,7 @@ impl GateName {
         match self {
             Self::Release => "release",
             Self::Promotion => "promotion",
+            Self::Evidence => "evidence",
             Self::Policy => "policy",
             Self::Approval => "approval",
             Self::Schedule => "schedule",

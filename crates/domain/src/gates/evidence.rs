@@ -1,0 +1,403 @@
+//! Every required kind of evidence exists for the digest, passed, and is fresh enough; skipped is not passed.
+
+use super::Verdict;
+use crate::{
+    Digest, Name,
+    evidence::{Kind, Standing, Statement, standing},
+    policy::document::{EvidenceOf, RequiredEvidence},
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, fmt};
+
+/// Most counts that a reason repeats.
+const MAX_COUNTS: usize = 10;
+
+/// What is required, and what was stated.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// All requirements, of policies and of the process.
+    pub required: Vec<Required>,
+    /// The release, if its digest is fixed, and each of its components.
+    pub subjects: Vec<Subject>,
+    /// What was stated about their digests: all of it, or at least the newest of each kind and name.
+    pub statements: Vec<Statement>,
+}
+
+/// One requirement.
+#[derive(Debug, Clone)]
+pub struct Required {
+    /// Who asks for it.
+    pub source: Source,
+    /// What is asked for.
+    pub evidence: RequiredEvidence,
+}
+
+/// Who asks for evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A rule of a policy.
+    Policy {
+        /// The policy's name.
+        name: Name,
+        /// Which of its versions.
+        version: i64,
+        /// The rule's name.
+        rule: Name,
+    },
+    /// A stage of a process.
+    Process {
+        /// The process's name.
+        name: Name,
+        /// Which of its versions.
+        version: i64,
+        /// The stage's name.
+        stage: Name,
+    },
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Policy { name, version, rule } => {
+                write!(f, "policy {name}, version {version}, rule {rule}")
+            }
+            Self::Process { name, version, stage } => {
+                write!(f, "process {name}, version {version}, stage {stage}")
+            }
+        }
+    }
+}
+
+/// What evidence may be required of.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The release, or one of its components.
+    pub of: Of,
+    /// How to call it: `web@1.2.0`.
+    pub called: String,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+/// What a subject is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Of {
+    /// The release as a whole.
+    Release,
+    /// A component of it.
+    Component,
+}
+
+/// What keeps one requirement from being met, and what would meet it.
+struct Fault {
+    reason: String,
+    unblocked_by: String,
+}
+
+/// Judges it. All that is missing, and why, is in one reason.
+#[must_use]
+pub fn judge(facts: &Facts, now: Timestamp) -> (Verdict, Value) {
+    let stated = Stated::of(facts);
+    let mut faults: BTreeMap<String, (String, Vec<String>)> = BTreeMap::new();
+    let mut order = Vec::new();
+    for required in &facts.required {
+        for fault in stated.faults(&required.evidence, now) {
+            // Several may ask for the same: it is told once, with all who ask.
+            let (_, sources) = faults.entry(fault.reason.clone()).or_insert_with(|| {
+                order.push(fault.reason.clone());
+                (fault.unblocked_by, Vec::new())
+            });
+            let source = required.source.to_string();
+            if !sources.contains(&source) {
+                sources.push(source);
+            }
+        }
+    }
+    if order.is_empty() {
+        let asked = facts.required.len();
+        let verdict = Verdict::satisfied(match asked {
+            0 => "no evidence is required".to_owned(),
+            _ => format!("all evidence that is required is there: {asked} of {asked}"),
+        });
+        return (verdict, stated.inputs(now));
+    }
+    let mut reasons = Vec::new();
+    let mut unblocked_by: Vec<&str> = Vec::new();
+    for reason in &order {
+        let Some((by, sources)) = faults.get(reason) else {
+            continue;
+        };
+        reasons.push(format!("{reason} (asked for by {})", sources.join("; ")));
+        if !unblocked_by.contains(&by.as_str()) {
+            unblocked_by.push(by);
+        }
+    }
+    let verdict = Verdict::waiting(reasons.join("; "), None, unblocked_by.join("; "));
+    (verdict, stated.inputs(now))
+}
+
+/// Until when evidence that satisfies now goes on doing so by itself: the moment at which the first of it gets too old.
+/// None when nothing that is required does, and when the gate is not satisfied.
+#[must_use]
+pub fn satisfied_until(facts: &Facts, now: Timestamp) -> Option<Timestamp> {
+    let stated = Stated::of(facts);
+    let mut first = None;
+    for Required { evidence, .. } in &facts.required {
+        if !stated.faults(evidence, now).is_empty() {
+            return None;
+        }
+        let (Some(max_age), Some(kind)) = (evidence.max_age, Kind::named(&evidence.kind)) else {
+            continue;
+        };
+        for subject in stated.subjects(evidence.of) {
+            // As long as any of those that meet it.
+            let last = stated
+                .candidates(subject, kind, evidence)
+                .filter(|statement| met(statement, evidence, now))
+                .map(|statement| too_old_at(statement, max_age))
+                .max();
+            first = [first, last].into_iter().flatten().min();
+        }
+    }
+    first
+}
+
+/// The facts, with what counts of what was stated.
+struct Stated<'f> {
+    facts: &'f Facts,
+    standing: BTreeMap<(Digest, Kind), Vec<Standing<'f>>>,
+}
+
+impl<'f> Stated<'f> {
+    fn of(facts: &'f Facts) -> Self {
+        let mut stated = BTreeMap::<_, Vec<_>>::new();
+        for ((digest, kind, _), standing) in standing(&facts.statements) {
+            stated.entry((digest, kind)).or_default().push(standing);
+        }
+        Self {
+            facts,
+            standing: stated,
+        }
+    }
+
+    fn subjects(&self, of: EvidenceOf) -> impl Iterator<Item = &'f Subject> {
+        let of = match of {
+            EvidenceOf::Release => Of::Release,
+            EvidenceOf::EveryComponent => Of::Component,
+        };
+        self.facts.subjects.iter().filter(move |subject| subject.of == of)
+    }
+
+    /// What there is of the kind for a subject, under the name if one is required.
+    fn standings(
+        &self,
+        subject: &Subject,
+        kind: Kind,
+        required: &RequiredEvidence,
+    ) -> impl Iterator<Item = Standing<'f>> {
+        let name = required.name.as_ref();
+        self.standing
+            .get(&(subject.digest, kind))
+            .into_iter()
+            .flatten()
+            .copied()
+            .filter(move |standing| name.is_none_or(|name| standing.of().normal.name == *name))
+    }
+
+    fn candidates(
+        &self,
+        subject: &Subject,
+        kind: Kind,
+        required: &RequiredEvidence,
+    ) -> impl Iterator<Item = &'f Statement> {
+        self.standings(subject, kind, required)
+            .filter_map(Standing::counts)
+    }
+
+    fn faults(&self, required: &RequiredEvidence, now: Timestamp) -> Vec<Fault> {
+        let Some(kind) = Kind::named(&required.kind) else {
+            return vec![Fault {
+                reason: format!("no evidence is of the kind `{}`", required.kind),
+                unblocked_by: "another version of what asks for it".to_owned(),
+            }];
+        };
+        let mut subjects = self.subjects(required.of).peekable();
+        if subjects.peek().is_none() {
+            // What is required of nothing is not met by nothing.
+            let nobody = match required.of {
+                EvidenceOf::Release => "a release that is sealed",
+                EvidenceOf::EveryComponent => "a release with components",
+            };
+            return vec![Fault {
+                reason: format!("there is nothing that a {} could be about", kind.words()),
+                unblocked_by: nobody.to_owned(),
+            }];
+        }
+        subjects
+            .filter_map(|subject| {
+                self.fault(subject, kind, required, now).map(|reason| Fault {
+                    reason,
+                    unblocked_by: command(subject, kind, required),
+                })
+            })
+            .collect()
+    }
+
+    /// Without a name, none of the kind may say that something is wrong, and one must meet the rest: otherwise a report
+    /// that failed could be passed over for another.
+    fn fault(
+        &self,
+        subject: &Subject,
+        kind: Kind,
+        required: &RequiredEvidence,
+        now: Timestamp,
+    ) -> Option<String> {
+        let of = &subject.called;
+        let called = |name: &Name| format!("the {} `{name}` of {of}", kind.words());
+        let mut failed = self
+            .candidates(subject, kind, required)
+            .filter(|statement| !statement.normal.passed)
+            .map(|statement| {
+                let counts = counts(&statement.normal.counts);
+                format!("{} did not pass{counts}", called(&statement.normal.name))
+            })
+            .peekable();
+        if failed.peek().is_some() {
+            return Some(failed.collect::<Vec<_>>().join(", "));
+        }
+        let mut candidates = self.candidates(subject, kind, required).peekable();
+        if candidates.peek().is_none() {
+            let withdrawn = self
+                .standings(subject, kind, required)
+                .find_map(|standing| match standing {
+                    Standing::Withdrawn(statement, withdrawal) => Some((statement, withdrawal)),
+                    Standing::Counts(_) => None,
+                });
+            return Some(match (withdrawn, &required.name) {
+                (Some((statement, withdrawal)), _) => format!(
+                    "{} was withdrawn ({}) and not stated again",
+                    called(&statement.normal.name),
+                    withdrawal.reason
+                ),
+                (None, Some(name)) => format!("{} is missing", called(name)),
+                (None, None) => format!("a {} of {of} is missing", kind.words()),
+            });
+        }
+        let mut unmet = Vec::new();
+        for statement in candidates {
+            if met(statement, required, now) {
+                return None;
+            }
+            let mut what = Vec::new();
+            if required.signed && statement.verified_by().is_none() {
+                what.push("is not signed with a key that was verified".to_owned());
+            }
+            if let Some(max_age) = required.max_age.filter(|age| too_old_at(statement, *age) <= now) {
+                let age = now.duration_since(statement.dates_from());
+                what.push(format!(
+                    "is {} old, and at most {} is allowed",
+                    span(age),
+                    span(max_age)
+                ));
+            }
+            unmet.push(format!(
+                "{} {}",
+                called(&statement.normal.name),
+                what.join(", and ")
+            ));
+        }
+        Some(unmet.join(", "))
+    }
+
+    fn inputs(&self, now: Timestamp) -> Value {
+        let required: Vec<_> = self
+            .facts
+            .required
+            .iter()
+            .map(|required| {
+                let evidence = &required.evidence;
+                json!({
+                    "source": required.source, "kind": evidence.kind, "name": evidence.name, "of": evidence.of,
+                    "max_age": evidence.max_age.map(span), "signed": evidence.signed,
+                })
+            })
+            .collect();
+        let of = |digest: &Digest| {
+            self.facts
+                .subjects
+                .iter()
+                .find(|subject| subject.digest == *digest)
+        };
+        let stated: Vec<_> = self
+            .standing
+            .values()
+            .flatten()
+            .filter_map(|standing| standing.counts())
+            .filter_map(|statement| {
+                let subject = of(&statement.digest)?;
+                Some(json!({
+                    "evidence": statement.id, "subject": subject.called, "digest": statement.digest,
+                    "kind": statement.normal.kind, "name": statement.normal.name, "passed": statement.normal.passed,
+                    "verified_by": statement.verified_by(), "dates_from": statement.dates_from(),
+                    "age": now.duration_since(statement.dates_from()).as_secs(),
+                }))
+            })
+            .collect();
+        json!({"required": required, "stated": stated})
+    }
+}
+
+fn met(statement: &Statement, required: &RequiredEvidence, now: Timestamp) -> bool {
+    statement.normal.passed
+        && (!required.signed || statement.verified_by().is_some())
+        && required
+            .max_age
+            .is_none_or(|age| now < too_old_at(statement, age))
+}
+
+/// From then on it is too old.
+fn too_old_at(statement: &Statement, max_age: SignedDuration) -> Timestamp {
+    statement
+        .dates_from()
+        .saturating_add(max_age)
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// What to do about it, exactly.
+fn command(subject: &Subject, kind: Kind, required: &RequiredEvidence) -> String {
+    let release = match subject.of {
+        Of::Release => "--release ",
+        Of::Component => "",
+    };
+    let name = required.name.as_ref().map(|name| format!(" --name {name}"));
+    format!(
+        "slipway evidence add {release}{} --kind {kind}{} --file FILE",
+        subject.called,
+        name.unwrap_or_default()
+    )
+}
+
+/// The counts, for a sentence: ` (failed: 2, passed: 40)`; nothing of nothing.
+fn counts(counts: &BTreeMap<String, i64>) -> String {
+    let counts: Vec<_> = counts
+        .iter()
+        .take(MAX_COUNTS)
+        .map(|(name, count)| format!("{name}: {count}"))
+        .collect();
+    if counts.is_empty() {
+        return String::new();
+    }
+    format!(" ({})", counts.join(", "))
+}
+
+/// A duration as people read it: `36h`, in whole seconds.
+fn span(duration: SignedDuration) -> String {
+    format!("{:#}", SignedDuration::from_secs(duration.as_secs()))
+}
+
+#[cfg(test)]
+mod tests;
