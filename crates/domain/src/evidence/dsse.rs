@@ -27,7 +27,8 @@ pub(super) fn find<'v, 'q>(document: &'q At<'v, '_>) -> Option<At<'v, 'q>> {
         return Some(inner);
     }
     let has = |key: &str| document.key(key).is_some();
-    let is_one = has("payloadType") || (has("payload") && has("signatures"));
+    // A bundle without one signs bytes that are not here.
+    let is_one = has("payloadType") || has("messageSignature") || (has("payload") && has("signatures"));
     is_one.then_some(*document)
 }
 

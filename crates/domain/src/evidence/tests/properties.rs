@@ -158,8 +158,7 @@ proptest! {
         for suite in &suites {
             let failures = declared.map(|declared| format!(" failures='{declared}'")).unwrap_or_default();
             let cases: String = suite.iter().map(|came| case(*came)).collect();
-            text += &format!("<testsuite{failures}>{cases}");
-            text += if nested { "" } else { "</testsuite>" };
+            text.extend(["<testsuite", &failures, ">", &cases, if nested { "" } else { "</testsuite>" }]);
         }
         text += &if nested { "</testsuite>".repeat(suites.len()) } else { String::new() };
         text += "</testsuites>";

@@ -138,6 +138,8 @@ fn what_comes_signed_and_cannot_be_verified_is_refused_as_every_kind() {
         let faults = refused(Kind::Generic, &known, &less);
         assert!(faults.contains(&format!("{place}: is missing")), "{faults}");
     }
+    let detached = json!({"verificationMaterial": {}, "messageSignature": {"signature": "AA=="}});
+    assert!(refused(Kind::Generic, &known, &detached).contains("/payload: is missing"));
 }
 
 #[test]
