@@ -72,7 +72,8 @@ pub(crate) async fn rate(places: &mut Places) -> Result<Measured> {
             },
             Line {
                 row: 3,
-                what: "the same over the script with a transaction around its finish, as a report has one".to_owned(),
+                what: "the same over the script with a transaction around its finish, as a report has one"
+                    .to_owned(),
                 ours: rate(&ours).context("no rounds")?,
                 baseline: rate(&transactions).context("no rounds")?,
                 value: paired_ratio(&beside).context("no rounds")?,
