@@ -4,7 +4,7 @@
 use crate::{App, Error, Tx, deployments, drift, execution, idempotency, record};
 use jiff::Timestamp;
 use slipway_domain::{deployment::State, identity::Visible, ids::DeploymentId};
-use slipway_store::{audit, deployments as stored, drifts, events, servers, work};
+use slipway_store::{audit, deployments as stored, drifts, events, policies, servers, work};
 use slipway_telemetry::catalogue as names;
 use std::collections::BTreeMap;
 
@@ -59,6 +59,9 @@ async fn postpone(app: &App, id: DeploymentId) -> Result<(), Error> {
         .checked_add(jiff::SignedDuration::from_secs(30))
         .map_err(Error::internal)?;
     stored::set_look_at(&mut tx, id, Some(later)).await?;
+    // Nor because policies have changed: what cannot be judged by them is tried again then, too.
+    let changes = policies::changes(&mut tx).await?;
+    stored::set_policies_seen(&mut tx, id, changes).await?;
     Ok(tx.commit().await?)
 }
 

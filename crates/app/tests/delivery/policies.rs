@@ -343,6 +343,32 @@ async fn a_draft_is_tried_on_a_deployment_and_on_all_that_was_judged_and_changes
 }
 
 #[tokio::test]
+async fn a_policy_that_cannot_be_read_starts_nothing_and_is_not_asked_again_at_once() {
+    let shop = Shop::open().await;
+    let release = shop.release("1.0.0").await;
+    shop.staged(&release).await;
+    let id = shop.ask(&release, "production").await.unwrap();
+    in_force(&shop, "broken", refuses("true")).await;
+    shop.sql("SET session_replication_role = replica; UPDATE policy_versions SET document = '{}'; RESET session_replication_role")
+        .await
+        .unwrap();
+    shop.look().await;
+    shop.approve(id).await.unwrap_err();
+    assert_eq!(shop.state(id).await, StateName::Pending);
+    let due = "SELECT count(*) FROM deployments WHERE state = 'pending' AND (look_at <= now() + interval '20 s' \
+               OR policies_seen < (SELECT changes FROM policy_changes))";
+    assert_eq!(shop.number(due).await, 0, "it is looked at again at once");
+    // As somebody mends it who can: by hand.
+    shop.sql("UPDATE policies SET in_force = NULL; UPDATE policy_changes SET changes = changes + 1")
+        .await
+        .unwrap();
+    shop.look().await;
+    shop.approve(id).await.unwrap();
+    shop.run_all().await;
+    assert_eq!(shop.state(id).await, StateName::Succeeded);
+}
+
+#[tokio::test]
 async fn a_server_that_knows_no_policies_starts_nothing_while_one_is_in_force() {
     let shop = open().await;
     let release = shop.release("1.0.0").await;
