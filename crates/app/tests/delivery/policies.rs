@@ -152,6 +152,21 @@ async fn a_policy_that_comes_into_force_is_asked_of_what_waits_and_of_what_is_qu
 }
 
 #[tokio::test]
+async fn what_waits_is_judged_anew_when_policies_change_though_nothing_else_happens() {
+    let shop = Shop::open().await;
+    let release = shop.release("1.0.0").await;
+    shop.staged(&release).await;
+    let id = shop.ask(&release, "production").await.unwrap();
+    shop.look().await;
+    in_force(&shop, "two", people(2)).await;
+    shop.look().await;
+    assert_eq!(shop.number("SELECT required::bigint FROM approvals").await, 2);
+    in_force(&shop, "never", refuses("false")).await;
+    shop.look().await;
+    assert_eq!(shop.state(id).await, StateName::Rejected);
+}
+
+#[tokio::test]
 async fn a_policy_that_asks_for_people_asks_them_and_for_more_of_what_was_approved() {
     let shop = open().await;
     in_force(&shop, "two", people(2)).await;
