@@ -12,6 +12,7 @@ pub mod component;
 pub mod deployment;
 pub mod drift;
 pub mod event;
+pub mod evidence;
 pub mod identity;
 pub mod policy;
 pub mod problem;

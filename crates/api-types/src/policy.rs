@@ -125,6 +125,32 @@ pub enum PolicyEffect {
     Warn,
     /// These people must approve.
     RequireApproval(PolicyApproval),
+    /// This must have been stated.
+    RequireEvidence(PolicyEvidence),
+}
+
+/// Evidence that a rule asks for: it must be there, count, have passed, and be fresh enough.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyEvidence {
+    /// `test_report`, `scan`, `sbom`, `provenance`, `signature`, `configuration_baseline`, `manual_check` or `generic`.
+    #[schema(example = "test_report")]
+    pub kind: String,
+    /// What it must be called. When absent, none of the kind may say that something is wrong, and one must meet the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", example = "unit")]
+    pub name: Option<String>,
+    /// `every_component` or `release`: what it must be about.
+    #[schema(example = "every_component")]
+    pub of: String,
+    /// How old it may be (ISO 8601), counted from when the document says that it was written, or was stated, if that is
+    /// earlier; any age when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "P7D")]
+    pub max_age: Option<String>,
+    /// Whether its signature must have been verified with a registered key.
+    #[serde(default)]
+    pub signed: bool,
 }
 
 /// Approvals that a rule asks for.
@@ -157,7 +183,7 @@ pub struct PolicyExample {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyExpectation {
-    /// `not_covered`, `allow`, `warn`, `require_approval` or `refuse`.
+    /// `not_covered`, `allow`, `warn`, `require_evidence`, `require_approval` or `refuse`.
     #[schema(example = "refuse")]
     pub verdict: String,
     /// The rules that are not kept, if that is to be checked.

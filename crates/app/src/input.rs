@@ -1,31 +1,10 @@
 //! Reading what users send, where the domain has no type for it.
 
-use jiff::{SignedDuration, Span, SpanRelativeTo};
 use slipway_domain::{Faults, registry::Labels};
+pub(crate) use slipway_domain::{duration::parse as duration, fault::excerpt};
 
 /// Longest description or reason, in characters.
 pub(crate) const LONG: usize = 2000;
-
-/// An ISO 8601 duration of weeks, days (of 24 hours), hours, minutes, seconds.
-pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
-    let wrong = || {
-        format!(
-            "`{}` is not an ISO 8601 duration, as `PT15M` or `P7D`",
-            excerpt(text)
-        )
-    };
-    if !text.starts_with(['P', '-']) {
-        return Err(wrong());
-    }
-    let span: Span = text.parse().map_err(|_| wrong())?;
-    span.to_duration(SpanRelativeTo::days_are_24_hours())
-        .map_err(|_| {
-            format!(
-                "`{}` has months or years, which are not the same length each",
-                excerpt(text)
-            )
-        })
-}
 
 /// A text of one line: without control characters, 1 to `most` characters.
 pub(crate) fn line(faults: &mut Faults, pointer: &str, text: &str, most: usize) {
@@ -80,28 +59,9 @@ pub(crate) fn token(key: &str) -> String {
     excerpt(key).replace('~', "~0").replace('/', "~1")
 }
 
-/// As much of a text as belongs in a message.
-pub(crate) fn excerpt(text: &str) -> String {
-    let mut cut: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
-    if text.chars().count() > 80 {
-        cut.push('…');
-    }
-    cut
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_duration_is_iso_8601_and_nothing_else() {
-        assert_eq!(duration("PT15M"), Ok(SignedDuration::from_mins(15)));
-        assert_eq!(duration("P7D"), Ok(SignedDuration::from_hours(24 * 7)));
-        assert_eq!(duration("P1DT12H"), Ok(SignedDuration::from_hours(36)));
-        for bad in ["", "15 minutes", "15m", "PT", "P1M", "P1Y", "15", "PT15M ", "∞"] {
-            assert!(duration(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn text_without_end_or_with_control_characters_is_refused() {

@@ -19,6 +19,7 @@ pub mod drift;
 pub mod environments;
 mod error;
 pub mod events;
+pub mod evidence;
 pub mod execution;
 pub mod idempotency;
 pub mod identity;

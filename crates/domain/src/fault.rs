@@ -95,3 +95,12 @@ impl fmt::Display for Faults {
 }
 
 impl std::error::Error for Faults {}
+/// As much of a text as belongs in a message.
+#[must_use]
+pub fn excerpt(text: &str) -> String {
+    let mut cut: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
+    if text.chars().count() > 80 {
+        cut.push('…');
+    }
+    cut
+}

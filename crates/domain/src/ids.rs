@@ -73,8 +73,14 @@ ids! {
     DecisionTag, DecisionId, "dcn";
     /// A policy: an organisation's own rules.
     PolicyTag, PolicyId, "pol";
+    /// A process: the stages that releases go through.
+    ProcessTag, ProcessId, "prc";
     /// A statement about a component version or a release.
     EvidenceTag, EvidenceId, "evd";
+    /// A public key that signatures of evidence are verified with.
+    EvidenceKeyTag, EvidenceKeyId, "evk";
+    /// A schema that generic evidence conforms to.
+    EvidenceSchemaTag, EvidenceSchemaId, "evs";
     /// A unit of work in the queue.
     WorkTag, WorkId, "wrk";
     /// An object that is not as it was applied.

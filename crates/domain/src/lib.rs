@@ -3,7 +3,7 @@
 //! Everything that decides lives here as values and pure functions, so that it can be tested by the thousand with
 //! generated input: ids and digests, identity and permissions, the library of components, sealed releases, the
 //! deployment state machine, the gates `(facts, now) -> verdicts`, the planner `(desired, observed, now) -> next step`,
-//! rendering, health, policies, evidence and the audit chain. Time always arrives as an argument and is the database's.
+//! rendering, health, policies, processes, evidence and the audit chain. Time always arrives as an argument and is the database's.
 //!
 //! # How to extend
 //! * a new aggregate: a folder with its entity and state machine, an id in [`ids`], a permission in
@@ -21,6 +21,7 @@ pub mod deployment;
 pub mod digest;
 pub mod doctor;
 pub mod drift;
+pub mod duration;
 pub mod evidence;
 pub mod fault;
 pub mod gates;
@@ -31,9 +32,11 @@ pub mod name;
 pub mod plan;
 pub mod policy;
 pub mod ports;
+pub mod process;
 pub mod registry;
 pub mod release;
 pub mod render;
+pub mod versioned;
 pub mod work;
 
 pub use digest::Digest;

@@ -56,7 +56,7 @@ fn version(row: &PgRow) -> Result<Version, Error> {
         _ => Err(cols.bad(by, format!("goes with {at}"))),
     };
     Ok(Version {
-        policy: cols.id("id")?,
+        of: cols.id("id")?,
         name: cols.parse("name")?,
         version: cols.get("version")?,
         document: cols.json("document")?,

@@ -28,6 +28,7 @@ mod database;
 pub mod doctor;
 mod issuer;
 pub mod live;
+pub mod signer;
 mod world;
 
 pub use app::TestApp;

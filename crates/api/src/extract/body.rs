@@ -12,7 +12,9 @@ use axum::{
 };
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use slipway_api_types::{Reason, approval, component, deployment, identity, policy, registry, release};
+use slipway_api_types::{
+    Reason, approval, component, deployment, evidence, identity, policy, registry, release,
+};
 use utoipa::ToSchema;
 
 /// What can come as a body.
@@ -39,6 +41,8 @@ inputs! {
     approval::CreateDecision,
     component::CreateComponent,
     deployment::CreateDeployment,
+    evidence::CreateEvidenceKey,
+    evidence::CreateEvidenceSchema,
     identity::CreateRoleBinding,
     identity::CreateToken,
     policy::CreatePolicy,
@@ -68,6 +72,15 @@ impl Input for Reason {
 impl Input for component::CreateVersion {
     fn limit(config: &ApiConfig) -> usize {
         config.version_body_bytes
+    }
+}
+
+/// A document, with every character of it escaped, and what is said of it.
+const EVIDENCE_BYTES: usize = 2 * slipway_domain::evidence::MAX_PAYLOAD + 64 * 1024;
+
+impl Input for evidence::CreateEvidence {
+    fn limit(config: &ApiConfig) -> usize {
+        config.body_bytes.max(EVIDENCE_BYTES)
     }
 }
 

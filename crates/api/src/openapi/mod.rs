@@ -59,6 +59,10 @@ pub(crate) fn base() -> OpenApi {
             "An organisation's own rules: written, tried, put in force.",
         ),
         (
+            "evidence",
+            "What is stated about component versions and releases, and what it is verified with.",
+        ),
+        (
             "watching",
             "What happens, as it happens; and one cheap read of everything.",
         ),

@@ -56,7 +56,7 @@ kinds! {
     SEPARATION_OF_DUTIES = "separation-of-duties", 403, "Somebody else must decide",
         "Nobody may decide on what they authored, edited, sealed or requested. `detail` says which of these it was.";
     NOT_A_PERSON = "not-a-person", 403, "Only people may decide",
-        "Approvals, and what is in force of policies, take a person who signed in: never a machine or an API token.";
+        "Approvals, what is in force of policies, the keys that evidence is verified with, and manual checks take a person who signed in: never a machine or an API token.";
     SELF_GRANT = "self-grant", 403, "Nobody grants this to themselves",
         "The role `authority` is granted by another admin.";
     NOT_FOUND = "not-found", 404, "There is no such thing",
@@ -69,6 +69,8 @@ kinds! {
         "A version is put in force once, and only a policy in force is taken out of it. `detail` says where it stands.";
     POLICY_INVALID = "policy-invalid", 409, "The version cannot be judged any more",
         "This server reads it otherwise than the one it was written with: write it anew.";
+    EVIDENCE_STATE = "evidence-state", 409, "The evidence does not count any more",
+        "A statement is withdrawn once, while it counts; a key is revoked once. State it again to have something count in its place.";
     NO_FACTS = "no-facts", 409, "Its facts were not kept",
         "No policy covered the deployment when it was judged. Try the policy on facts of your own.";
     EXISTS = "exists", 409, "The name is taken",

@@ -8,6 +8,7 @@ mod deployments;
 mod drift;
 mod environments;
 pub(crate) mod events;
+mod evidence;
 mod me;
 mod policies;
 mod releases;
@@ -39,6 +40,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(deployments::routes())
         .merge(approvals::routes())
         .merge(policies::routes())
+        .merge(evidence::routes())
         .merge(drift::routes())
         .merge(audit::routes())
         .merge(status::routes())

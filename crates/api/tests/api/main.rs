@@ -8,6 +8,7 @@ mod conventions;
 mod deployments;
 mod drift;
 mod events;
+mod evidence;
 mod idempotency;
 mod identity;
 mod library;

@@ -56,6 +56,16 @@ async fn things(app: &TestApp, world: &World) -> HashMap<&'static str, String> {
     let waiting = world.deploy("storefront@1.0.0", "guarded").await;
     world.version("2.0.0", "red").await;
     world.draft("2.0.0").await;
+    let stated = json!({"kind": "test_report", "name": "e2e", "document": "<testsuite><testcase name=\"adds\"/></testsuite>"});
+    let stated = world
+        .engineer
+        .post("/v1/components/web/versions/1.0.0/evidence", stated);
+    let stated = stated.await.expect(201);
+    let signer = slipway_testkit::signer::Signer::new();
+    let key = json!({"name": "ci", "pem": signer.pem()});
+    author.post("/v1/evidence-keys", key).await.expect(201);
+    let schema = json!({"name": "latency", "schema": {"type": "object"}});
+    author.post("/v1/evidence-schemas", schema).await.expect(201);
     let target =
         json!({"service": "storefront", "environment": "staging", "cluster": "eu", "namespace": "front"});
     let target = world.engineer.post("/v1/targets", target).await.expect(201);
@@ -76,6 +86,9 @@ async fn things(app: &TestApp, world: &World) -> HashMap<&'static str, String> {
         ("approval", text(&waiting["approval"])),
         ("policy", "guard".to_owned()),
         ("number", "1".to_owned()),
+        ("evidence", text(&stated["id"])),
+        ("key", "ci".to_owned()),
+        ("schema", "latency".to_owned()),
         ("target", text(&target["id"])),
         ("binding", text(&binding["id"])),
         ("token", text(&token["token"]["id"])),

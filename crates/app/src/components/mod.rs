@@ -4,6 +4,7 @@ mod state;
 mod versions;
 
 pub use state::{deprecate, recall};
+pub(crate) use versions::load_version;
 pub use versions::{
     CreateVersion, ImagePinInput, RequirementInput, VersionView, create_version, get_version, list_versions,
     version_revision,
@@ -42,7 +43,7 @@ pub struct Filter {
     pub team: Option<String>,
 }
 
-fn place(component: &Component) -> Place {
+pub(crate) fn place(component: &Component) -> Place {
     Place::team(component.team, format!("component {}", component.name))
 }
 

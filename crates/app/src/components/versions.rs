@@ -285,7 +285,7 @@ async fn views(tx: &mut Tx, all: Vec<ComponentVersion>) -> Result<Vec<VersionVie
 }
 
 /// A version of a component that the actor may see, and that component.
-pub(super) async fn load_version(
+pub(crate) async fn load_version(
     tx: &mut Tx,
     actor: &Actor,
     component: &str,

@@ -1,12 +1,14 @@
 //! Asking for a deployment.
 
 use super::{DeploymentView, ask, judge, plan, read};
-use crate::{App, Error, Ref, Tx, record, releases};
+use crate::{App, Error, Ref, Tx, evidence, record, releases};
 use jiff::Timestamp;
 use serde_json::json;
 use slipway_domain::{
+    Name,
     component::VersionState,
     deployment::{Deployment, Kind, State},
+    gates::evidence::failing,
     identity::{Actor, Permission, Place},
     ids::{DeploymentId, EnvironmentTag, Fresh as _},
     registry::Environment,
@@ -190,7 +192,33 @@ async fn check_promotion(
                     environment.name
                 ),
             )),
-            None => Ok(()),
+            None => check_stated(tx, release, from_name, environment).await,
         },
     }
+}
+
+/// What was shown there does not hold while something says that it is wrong.
+async fn check_stated(
+    tx: &mut Tx,
+    release: &Release,
+    from: &Name,
+    environment: &Environment,
+) -> Result<(), Error> {
+    let stated = evidence::stated(tx, release).await?.unwrap_or_default();
+    let failing = failing(&stated.subjects, &stated.statements);
+    if failing.is_empty() {
+        return Ok(());
+    }
+    let reasons: Vec<_> = failing.iter().map(|one| one.reason.as_str()).collect();
+    let commands: Vec<_> = failing.iter().map(|one| one.unblocked_by.as_str()).collect();
+    Err(Error::conflict(
+        "not-promoted",
+        format!(
+            "{} succeeded in {from}, which {} promotes from, but that was revoked: {}; unblocked by {}",
+            release.display_name(),
+            environment.name,
+            reasons.join("; "),
+            commands.join("; ")
+        ),
+    ))
 }

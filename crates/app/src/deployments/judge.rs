@@ -1,14 +1,19 @@
 //! Judging a deployment's gates: brings the facts to the domain's pure function, and does what the verdicts say.
 
 use super::{ask, transition};
-use crate::{Error, Tx, measure, policies};
+use crate::{
+    Error, Tx,
+    evidence::{self as proofs, Stated},
+    measure, policies,
+};
 use jiff::Timestamp;
 use slipway_domain::{
     approval::Answer,
     deployment::{Kind, State, Transition},
-    gates::{self, Facts, Gate, approval, concurrency, promotion, rollback, schedule},
+    gates::{self, Facts, Gate, approval, concurrency, evidence, promotion, rollback, schedule},
     identity::{Place, Rights},
     ids::DeploymentId,
+    policy::Judgement,
 };
 use slipway_store as store;
 use slipway_store::{
@@ -67,16 +72,21 @@ pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
         landed_on,
     };
     let lighter = d.kind != Kind::Deploy;
-    let policies = policies::judged(tx, row).await?;
+    let stated = match &release {
+        Some(release) if !lighter => proofs::stated(tx, release).await?.unwrap_or_default(),
+        _ => Stated::default(),
+    };
+    let policies = policies::judged(tx, row, &stated).await?;
     Ok(Facts {
-        policies,
-        kind: d.kind,
-        release_problem,
         promotion: if lighter {
             None
         } else {
-            promotion_facts(tx, row).await?
+            promotion_facts(tx, row, &stated).await?
         },
+        evidence: evidence_facts(&policies, stated),
+        policies,
+        kind: d.kind,
+        release_problem,
         approvals: if lighter {
             Vec::new()
         } else {
@@ -146,6 +156,10 @@ async fn landed_on(tx: &mut Tx, cleaning: DeploymentId) -> Result<Vec<String>, E
 /// How soon to look again while nothing but another deployment is in the way: its end tells, but may go unheard.
 const RELOOK: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
+/// How soon to look again while something is to be stated: whoever states it tells, but not those that are being judged just
+/// then.
+const RELOOK_FOR_STATEMENTS: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+
 fn awaits_others(gates: &[Gate]) -> bool {
     let mut waiting = gates
         .iter()
@@ -154,7 +168,38 @@ fn awaits_others(gates: &[Gate]) -> bool {
     waiting.peek().is_some() && waiting.all(|gate| gate.name == gates::GateName::Concurrency)
 }
 
-async fn promotion_facts(tx: &mut Tx, row: &Row) -> Result<Option<promotion::Facts>, Error> {
+/// Whether it waits for somebody to state something.
+fn awaits_statements(facts: &Facts, gates: &[Gate]) -> bool {
+    let revoked = |name| {
+        name == gates::GateName::Promotion
+            && facts
+                .promotion
+                .as_ref()
+                .is_some_and(|promotion| !promotion.failing.is_empty())
+    };
+    gates
+        .iter()
+        .filter(|gate| !matches!(gate.verdict, gates::Verdict::Satisfied { .. }))
+        .any(|gate| gate.name == gates::GateName::Evidence || revoked(gate.name))
+}
+
+fn evidence_facts(policies: &Judgement, stated: Stated) -> evidence::Facts {
+    let required = policies.evidence().map(|(rule, required)| evidence::Required {
+        source: evidence::Source::Policy {
+            name: rule.policy.clone(),
+            version: rule.version,
+            rule: rule.rule.clone(),
+        },
+        evidence: required.clone(),
+    });
+    evidence::Facts {
+        required: required.collect(),
+        subjects: stated.subjects,
+        statements: stated.statements,
+    }
+}
+
+async fn promotion_facts(tx: &mut Tx, row: &Row, stated: &Stated) -> Result<Option<promotion::Facts>, Error> {
     let d = &row.deployment;
     let Some(environment) = environments::get(tx, d.environment).await? else {
         return Ok(None);
@@ -168,6 +213,7 @@ async fn promotion_facts(tx: &mut Tx, row: &Row) -> Result<Option<promotion::Fac
         soak: row.settings.promotion_soak,
         succeeded_at: success.as_ref().map(|s| s.at),
         undone_by: success.and_then(|s| s.undone_by).map(|id| id.to_string()),
+        failing: evidence::failing(&stated.subjects, &stated.statements),
         release: d.release_name(),
     }))
 }
@@ -293,7 +339,8 @@ async fn judged(tx: &mut Tx, row: Row) -> Result<bool, Error> {
     let changes = store::policies::changes(tx).await?;
     let mut facts = facts(tx, &row).await?;
     deployments::set_policies_seen(tx, id, changes).await?;
-    if facts.policies.people() > 0 {
+    // Nobody is asked about what is refused anyway.
+    if facts.policies.people() > 0 && facts.policies.refusals().next().is_none() {
         ask::as_policies_want(tx, &row, &facts.policies).await?;
         facts.approvals = approval_facts(tx, &row).await?;
     }
@@ -303,8 +350,13 @@ async fn judged(tx: &mut Tx, row: Row) -> Result<bool, Error> {
     let boundary = gates::next_boundary(&gates)
         .unwrap_or(row.deployment.expires_at)
         .min(row.deployment.expires_at);
+    // What satisfies now may be too old while it waits.
+    let boundary = gates::satisfied_until(&facts, now).map_or(boundary, |until| boundary.min(until));
+    let soon = |after| boundary.min(now.saturating_add(after).unwrap_or(now));
     let boundary = if awaits_others(&gates) {
-        boundary.min(now.saturating_add(RELOOK).unwrap_or(now))
+        soon(RELOOK)
+    } else if awaits_statements(&facts, &gates) {
+        soon(RELOOK_FOR_STATEMENTS)
     } else {
         boundary
     };
@@ -321,7 +373,7 @@ async fn judged(tx: &mut Tx, row: Row) -> Result<bool, Error> {
     if queued {
         enqueue_first_wave(tx, &row).await?;
         // When nothing claims it, it expires all the same.
-        deployments::set_look_at(tx, id, Some(row.deployment.expires_at)).await?;
+        deployments::set_look_at(tx, id, Some(boundary)).await?;
     } else if held {
         unqueue(tx, &row).await?;
         let again = if now >= row.deployment.expires_at {

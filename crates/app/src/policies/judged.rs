@@ -1,15 +1,15 @@
 //! What the policies in force say of a deployment, in the transaction that asks.
 
 use super::{facts, in_force};
-use crate::{Error, Tx};
-use slipway_domain::policy::{Explained, Facts, Judgement, Place, judge, unjudged};
+use crate::{Error, Tx, evidence::Stated};
+use slipway_domain::policy::{Explained, Facts, Judgement, Place, facts::evidence, judge, unjudged};
 use slipway_store::{deployment_facts, deployments::Row, environments, services};
 
 /// Judges a deployment, whose row must be locked. Undoing and healing are never held up.
 ///
 /// # Errors
 /// When the database is unavailable, or something that the facts are made of is gone.
-pub(crate) async fn judged(tx: &mut Tx, row: &Row) -> Result<Judgement, Error> {
+pub(crate) async fn judged(tx: &mut Tx, row: &Row, stated: &Stated) -> Result<Judgement, Error> {
     let d = &row.deployment;
     if !facts::are_asked_about(d.kind) {
         return Ok(Judgement::default());
@@ -24,7 +24,8 @@ pub(crate) async fn judged(tx: &mut Tx, row: &Row) -> Result<Judgement, Error> {
         return Ok(Judgement::default());
     }
     let known = facts::known(tx, row).await?;
-    let json = known.facts(&[], tx.now);
+    let evidence = evidence(&stated.subjects, &stated.statements, tx.now);
+    let json = known.facts(&evidence, tx.now);
     deployment_facts::put_facts(tx, d.id, &json).await?;
     Ok(match Facts::new(json) {
         Ok(facts) => judge(all(), &place, &facts, Explained::NotKept),

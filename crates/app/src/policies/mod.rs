@@ -12,6 +12,7 @@ mod write;
 pub use evaluate::{Evaluate, Evaluated, Report, Stopped, evaluate, report};
 pub(crate) use judged::judged;
 use ready::in_force;
+pub(crate) use write::require_author;
 pub use write::{activate, create, retire, write_version};
 
 use crate::{Before, Error, Ref, Tx, teams::require_reader};

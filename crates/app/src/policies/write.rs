@@ -11,7 +11,8 @@ use slipway_domain::{
 };
 use slipway_store::policies;
 
-fn require_author(actor: &Actor) -> Result<(), Error> {
+/// Who decides what is asked of deployments.
+pub(crate) fn require_author(actor: &Actor) -> Result<(), Error> {
     Ok(actor.require(Permission::PolicyWrite, &Place::everywhere())?)
 }
 

@@ -7,6 +7,7 @@ mod approvals;
 mod claims;
 mod create;
 mod drift;
+mod evidence;
 mod gates;
 mod heal;
 mod histories;

@@ -155,6 +155,29 @@ pub(crate) const DAMAGES: &[Damage] = &[
     ),
     damage(
         Gated,
+        "admitted_without_evidence",
+        "deployment {succeeded}",
+        "INSERT INTO policies (id, name, in_force, latest) VALUES (gen_random_uuid(), 'proven', 1, 1); \
+         INSERT INTO policy_versions (policy_id, version, document, digest, author_id, activated_by, activated_at) \
+         SELECT p.id, 1, '{\"rules\": [{\"effect\": {\"require_evidence\": {}}}]}', '', (SELECT min(id::text)::uuid FROM principals), \
+             (SELECT max(id::text)::uuid FROM principals), now() - interval '1 day' FROM policies p; \
+         UPDATE deployments SET gates = (SELECT jsonb_agg(g) FROM jsonb_array_elements(gates) g WHERE g->>'name' <> 'evidence') \
+         WHERE id = '{succeeded}'",
+    ),
+    damage(
+        Gated,
+        "evidence_is_not_as_stated",
+        "evidence ",
+        "UPDATE evidence SET passed = NOT passed",
+    ),
+    damage(
+        Gated,
+        "evidence_is_not_as_stated",
+        "evidence ",
+        "UPDATE evidence_documents SET bytes = 'another'",
+    ),
+    damage(
+        Gated,
         "admitted_without_approval",
         "deployment {succeeded}",
         "DELETE FROM approvals WHERE deployment_id = '{succeeded}'",

@@ -1,7 +1,7 @@
 //! A shop in which everything has happened that can happen to a deployment.
 
 use crate::shop::{Shop, compose};
-use slipway_app::{components, releases, timers};
+use slipway_app::{components, evidence, releases, timers};
 use slipway_domain::{
     approval::Answer,
     deployment::StateName,
@@ -76,6 +76,7 @@ pub(crate) async fn play() -> Story {
     all.extend(waiting(&shop).await);
     all.extend(under_way(&shop).await);
     all.extend(secret(&shop).await);
+    stated(&shop).await;
     shop.look().await;
     while timers::chain(&shop.app).await.unwrap() > 0 {}
     while timers::number(&shop.app).await.unwrap() > 0 {}
@@ -84,6 +85,20 @@ pub(crate) async fn play() -> Story {
         deployments.push((shop.state(id).await, id));
     }
     Story { shop, deployments }
+}
+
+/// Something stated about a version that ran long ago.
+async fn stated(shop: &Shop) {
+    let eve = shop.who("eve").await;
+    let report = evidence::State {
+        kind: "test_report".to_owned(),
+        document: "<testsuite><testcase name=\"adds\"/></testsuite>".to_owned(),
+        ..evidence::State::default()
+    };
+    let about = evidence::About::Version("web".to_owned(), "1.0.0".to_owned());
+    shop.act(async |tx| evidence::state(tx, &eve, &about, report).await)
+        .await
+        .unwrap();
 }
 
 /// What never began: rejected, cancelled, expired, superseded, its release withdrawn; and what still waits.

@@ -1,6 +1,5 @@
 //! What evidence there is, and the formats it comes in.
 
-use crate::Name;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -52,12 +51,6 @@ impl Kind {
             Self::ManualCheck => "manual_check",
             Self::Generic => "generic",
         }
-    }
-
-    /// The kind that a requirement names: names have `-` where kinds have `_`.
-    #[must_use]
-    pub fn named(name: &Name) -> Option<Self> {
-        name.as_str().replace('-', "_").parse().ok()
     }
 
     /// The formats it comes in.

@@ -21,6 +21,7 @@ mod keys;
 mod kind;
 mod normal;
 mod own;
+mod registered;
 mod sbom;
 mod scan;
 mod schema;
@@ -31,6 +32,7 @@ mod tests;
 pub use keys::{Keys, MAX_KEYS};
 pub use kind::{Format, Kind};
 pub use normal::{About, Normal, Signature, Tool};
+pub use registered::{RegisteredKey, RegisteredSchema, Revocation};
 pub use schema::{MAX_PARTS, MAX_SCHEMA, Schema};
 pub use statement::{Standing, Statement, Subject, Withdrawal, counting, standing};
 

@@ -43,8 +43,6 @@ fn kinds_and_formats_are_written_as_they_are_read() {
     for kind in Kind::ALL {
         assert_eq!(kind.as_str().parse(), Ok(kind));
         assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
-        let name: Name = kind.as_str().replace('_', "-").parse().unwrap();
-        assert_eq!(Kind::named(&name), Some(kind));
     }
     for format in Format::ALL {
         assert_eq!(format.as_str().parse(), Ok(format));

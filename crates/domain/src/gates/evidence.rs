@@ -4,6 +4,7 @@ use super::Verdict;
 use crate::{
     Digest, Name,
     evidence::{Kind, Standing, Statement, standing},
+    ids::EvidenceId,
     policy::document::{EvidenceOf, RequiredEvidence},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -92,6 +93,58 @@ pub enum Of {
     Component,
 }
 
+/// A statement that says that something is wrong, and was not followed by a better one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failing {
+    /// Which.
+    pub evidence: EvidenceId,
+    /// What is wrong, for people.
+    pub reason: String,
+    /// What would mend it.
+    pub unblocked_by: String,
+}
+
+/// Everything that was stated about these and says that something is wrong, required or not. Taking it back mends nothing:
+/// that takes another statement.
+#[must_use]
+pub fn failing(subjects: &[Subject], statements: &[Statement]) -> Vec<Failing> {
+    let standing = standing(statements);
+    let of_subject = |subject: &Subject| {
+        standing
+            .values()
+            .filter(|standing| {
+                let statement = standing.of();
+                statement.digest == subject.digest && !statement.normal.passed
+            })
+            .map(|standing| {
+                let statement = standing.of();
+                let normal = &statement.normal;
+                Failing {
+                    evidence: statement.id,
+                    reason: did_not_pass(*standing, &subject.called),
+                    unblocked_by: add(subject, normal.kind, Some(&normal.name)),
+                }
+            })
+            .collect::<Vec<_>>()
+    };
+    subjects.iter().flat_map(of_subject).collect()
+}
+
+/// `the test report `unit` of web@1.2.0 did not pass (failed: 2)`.
+fn did_not_pass(standing: Standing<'_>, of: &str) -> String {
+    let normal = &standing.of().normal;
+    let since = match standing {
+        Standing::Counts(_) => "",
+        Standing::Withdrawn(..) => ", and was withdrawn without another one",
+    };
+    format!(
+        "the {} `{}` of {of} did not pass{}{since}",
+        normal.kind.words(),
+        normal.name,
+        counts(&normal.counts)
+    )
+}
+
 /// What keeps one requirement from being met, and what would meet it.
 struct Fault {
     reason: String,
@@ -150,13 +203,13 @@ pub fn satisfied_until(facts: &Facts, now: Timestamp) -> Option<Timestamp> {
         if !stated.faults(evidence, now).is_empty() {
             return None;
         }
-        let (Some(max_age), Some(kind)) = (evidence.max_age, Kind::named(&evidence.kind)) else {
+        let Some(max_age) = evidence.max_age else {
             continue;
         };
         for subject in stated.subjects(evidence.of) {
             // As long as any of those that meet it.
             let last = stated
-                .candidates(subject, kind, evidence)
+                .candidates(subject, evidence)
                 .filter(|statement| met(statement, evidence, now))
                 .map(|statement| too_old_at(statement, max_age))
                 .max();
@@ -196,12 +249,11 @@ impl<'f> Stated<'f> {
     fn standings(
         &self,
         subject: &Subject,
-        kind: Kind,
         required: &RequiredEvidence,
     ) -> impl Iterator<Item = Standing<'f>> {
         let name = required.name.as_ref();
         self.standing
-            .get(&(subject.digest, kind))
+            .get(&(subject.digest, required.kind))
             .into_iter()
             .flatten()
             .copied()
@@ -211,20 +263,12 @@ impl<'f> Stated<'f> {
     fn candidates(
         &self,
         subject: &Subject,
-        kind: Kind,
         required: &RequiredEvidence,
     ) -> impl Iterator<Item = &'f Statement> {
-        self.standings(subject, kind, required)
-            .filter_map(Standing::counts)
+        self.standings(subject, required).filter_map(Standing::counts)
     }
 
     fn faults(&self, required: &RequiredEvidence, now: Timestamp) -> Vec<Fault> {
-        let Some(kind) = Kind::named(&required.kind) else {
-            return vec![Fault {
-                reason: format!("no evidence is of the kind `{}`", required.kind),
-                unblocked_by: "another version of what asks for it".to_owned(),
-            }];
-        };
         let mut subjects = self.subjects(required.of).peekable();
         if subjects.peek().is_none() {
             // What is required of nothing is not met by nothing.
@@ -233,46 +277,37 @@ impl<'f> Stated<'f> {
                 EvidenceOf::EveryComponent => "a release with components",
             };
             return vec![Fault {
-                reason: format!("there is nothing that a {} could be about", kind.words()),
+                reason: format!("there is nothing that a {} could be about", required.kind.words()),
                 unblocked_by: nobody.to_owned(),
             }];
         }
         subjects
             .filter_map(|subject| {
-                self.fault(subject, kind, required, now).map(|reason| Fault {
+                self.fault(subject, required, now).map(|reason| Fault {
                     reason,
-                    unblocked_by: command(subject, kind, required),
+                    unblocked_by: add(subject, required.kind, required.name.as_ref()),
                 })
             })
             .collect()
     }
 
     /// Without a name, none of the kind may say that something is wrong, and one must meet the rest: otherwise a report
-    /// that failed could be passed over for another.
-    fn fault(
-        &self,
-        subject: &Subject,
-        kind: Kind,
-        required: &RequiredEvidence,
-        now: Timestamp,
-    ) -> Option<String> {
-        let of = &subject.called;
+    /// that failed could be passed over for another. Taking it back makes it no better.
+    fn fault(&self, subject: &Subject, required: &RequiredEvidence, now: Timestamp) -> Option<String> {
+        let (of, kind) = (&subject.called, required.kind);
         let called = |name: &Name| format!("the {} `{name}` of {of}", kind.words());
         let mut failed = self
-            .candidates(subject, kind, required)
-            .filter(|statement| !statement.normal.passed)
-            .map(|statement| {
-                let counts = counts(&statement.normal.counts);
-                format!("{} did not pass{counts}", called(&statement.normal.name))
-            })
+            .standings(subject, required)
+            .filter(|standing| !standing.of().normal.passed)
+            .map(|standing| did_not_pass(standing, of))
             .peekable();
         if failed.peek().is_some() {
             return Some(failed.collect::<Vec<_>>().join(", "));
         }
-        let mut candidates = self.candidates(subject, kind, required).peekable();
+        let mut candidates = self.candidates(subject, required).peekable();
         if candidates.peek().is_none() {
             let withdrawn = self
-                .standings(subject, kind, required)
+                .standings(subject, required)
                 .find_map(|standing| match standing {
                     Standing::Withdrawn(statement, withdrawal) => Some((statement, withdrawal)),
                     Standing::Counts(_) => None,
@@ -368,12 +403,12 @@ fn too_old_at(statement: &Statement, max_age: SignedDuration) -> Timestamp {
 }
 
 /// What to do about it, exactly.
-fn command(subject: &Subject, kind: Kind, required: &RequiredEvidence) -> String {
+fn add(subject: &Subject, kind: Kind, name: Option<&Name>) -> String {
     let release = match subject.of {
         Of::Release => "--release ",
         Of::Component => "",
     };
-    let name = required.name.as_ref().map(|name| format!(" --name {name}"));
+    let name = name.map(|name| format!(" --name {name}"));
     format!(
         "slipway evidence add {release}{} --kind {kind}{} --file FILE",
         subject.called,

@@ -151,6 +151,8 @@ pub struct Facts {
     pub promotion: Option<promotion::Facts>,
     /// What the policies in force say of it.
     pub policies: Judgement,
+    /// What must have been stated, and what was.
+    pub evidence: evidence::Facts,
     /// Requests for approval; empty when nobody was asked.
     pub approvals: Vec<approval::Facts>,
     /// When it may start.
@@ -169,7 +171,7 @@ pub fn evaluate(facts: &Facts, now: Timestamp) -> Vec<Gate> {
         verdict,
         inputs,
     };
-    let mut gates = Vec::with_capacity(7);
+    let mut gates = Vec::with_capacity(8);
     if facts.kind == Kind::Deploy {
         gates.push(gate(
             GateName::Release,
@@ -182,6 +184,7 @@ pub fn evaluate(facts: &Facts, now: Timestamp) -> Vec<Gate> {
             gates.push(gate(GateName::Promotion, promotion::judge(promotion, now)));
         }
         gates.push(gate(GateName::Policy, policy::judge(&facts.policies)));
+        gates.push(gate(GateName::Evidence, evidence::judge(&facts.evidence, now)));
         let asked_for = facts.policies.people();
         if !facts.approvals.is_empty() || asked_for > 0 {
             gates.push(gate(
@@ -214,6 +217,15 @@ pub fn stored(gates: Vec<Value>) -> Result<Vec<Gate>, serde_json::Error> {
         .filter(known)
         .map(serde_json::from_value)
         .collect()
+}
+
+/// Until when gates that are all satisfied now go on being so by themselves.
+#[must_use]
+pub fn satisfied_until(facts: &Facts, now: Timestamp) -> Option<Timestamp> {
+    match facts.kind {
+        Kind::Deploy => evidence::satisfied_until(&facts.evidence, now),
+        Kind::RollBack | Kind::Heal => None,
+    }
 }
 
 /// Whether all of them are satisfied: what admits.

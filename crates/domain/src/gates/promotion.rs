@@ -1,6 +1,6 @@
-//! The stage before succeeded with this same release digest, soaked long enough, and has not been undone since.
+//! The stage before succeeded with this same release digest, soaked long enough, and has not been undone or revoked since.
 
-use super::Verdict;
+use super::{Verdict, evidence::Failing};
 use crate::Name;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -16,6 +16,9 @@ pub struct Facts {
     pub succeeded_at: Option<Timestamp>,
     /// What undid that since, if anything did.
     pub undone_by: Option<String>,
+    /// Evidence about this very digest, or a part of it, that says that something is wrong, whoever requires it: it revokes
+    /// what was shown before.
+    pub failing: Vec<Failing>,
     /// What this release is called, for the reason.
     pub release: String,
 }
@@ -28,6 +31,7 @@ pub fn judge(facts: &Facts, now: Timestamp) -> (Verdict, Value) {
         "soak": facts.soak.to_string(),
         "succeeded_at": facts.succeeded_at,
         "undone_by": facts.undone_by,
+        "failing": facts.failing.iter().map(|failing| &failing.evidence).collect::<Vec<_>>(),
     });
     let from = &facts.from;
     let verdict = match (facts.succeeded_at, &facts.undone_by) {
@@ -41,6 +45,27 @@ pub fn judge(facts: &Facts, now: Timestamp) -> (Verdict, Value) {
             None,
             format!("a new deployment of {} to {from} that succeeds", facts.release),
         ),
+        (Some(_), None) if !facts.failing.is_empty() => {
+            let reasons: Vec<_> = facts
+                .failing
+                .iter()
+                .map(|failing| failing.reason.as_str())
+                .collect();
+            let commands: Vec<_> = facts
+                .failing
+                .iter()
+                .map(|failing| failing.unblocked_by.as_str())
+                .collect();
+            Verdict::waiting(
+                format!(
+                    "{} succeeded in {from}, which was revoked: {}",
+                    facts.release,
+                    reasons.join("; ")
+                ),
+                None,
+                commands.join("; "),
+            )
+        }
         (Some(at), None) => {
             let until = at.saturating_add(facts.soak).unwrap_or(Timestamp::MAX);
             if until > now {

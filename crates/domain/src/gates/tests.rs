@@ -3,9 +3,13 @@ use crate::{
     Digest,
     approval::ApprovalState,
     deployment::StateName,
+    evidence::Kind as EvidenceKind,
     identity::Role,
     ids::*,
-    policy::{Effect, Kept, RuleVerdict, document::RequiredApproval},
+    policy::{
+        Effect, Kept, RuleVerdict,
+        document::{EvidenceOf, RequiredApproval, RequiredEvidence},
+    },
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -23,9 +27,11 @@ fn good() -> Facts {
             soak: SignedDuration::ZERO,
             succeeded_at: Some(at(10)),
             undone_by: None,
+            failing: Vec::new(),
             release: "storefront@1.0.0".into(),
         }),
         policies: Judgement::default(),
+        evidence: evidence::Facts::default(),
         approvals: vec![approval::Facts {
             id: ApprovalId::new(),
             state: ApprovalState::Approved,
@@ -113,6 +119,31 @@ fn whom_a_policy_asks_for_and_nobody_asked_is_waited_for() {
     );
 }
 
+fn failing() -> evidence::Failing {
+    evidence::Failing {
+        evidence: EvidenceId::new(),
+        reason: "the tests failed".into(),
+        unblocked_by: "better ones".into(),
+    }
+}
+
+fn required() -> evidence::Required {
+    evidence::Required {
+        source: evidence::Source::Policy {
+            name: "careful".parse().unwrap(),
+            version: 1,
+            rule: "tested".parse().unwrap(),
+        },
+        evidence: RequiredEvidence {
+            kind: EvidenceKind::TestReport,
+            name: None,
+            of: EvidenceOf::Release,
+            max_age: None,
+            signed: false,
+        },
+    }
+}
+
 /// One way to break a fact, and the gate that must notice.
 type Breakage = (fn(&mut Facts), GateName);
 
@@ -137,6 +168,11 @@ fn breakage() -> impl Strategy<Value = Breakage> {
             |f| f.promotion.as_mut().unwrap().soak = SignedDuration::from_secs(500),
             GateName::Promotion,
         ),
+        (
+            |f| f.promotion.as_mut().unwrap().failing.push(failing()),
+            GateName::Promotion,
+        ),
+        (|f| f.evidence.required.push(required()), GateName::Evidence),
         (
             |f| f.approvals[0].state = ApprovalState::Pending,
             GateName::Approval,

@@ -11,6 +11,8 @@ pub enum Permission {
     ServiceWrite,
     /// Register components and their versions.
     ComponentWrite,
+    /// State evidence, and take it back.
+    EvidenceWrite,
     /// Say where a service lands.
     TargetWrite,
     /// Compose releases.
@@ -45,10 +47,11 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Read,
         Self::ServiceWrite,
         Self::ComponentWrite,
+        Self::EvidenceWrite,
         Self::TargetWrite,
         Self::ReleaseWrite,
         Self::ReleaseSeal,
@@ -73,6 +76,7 @@ impl Permission {
             Self::Read => "read",
             Self::ServiceWrite => "service.write",
             Self::ComponentWrite => "component.write",
+            Self::EvidenceWrite => "evidence.write",
             Self::TargetWrite => "target.write",
             Self::ReleaseWrite => "release.write",
             Self::ReleaseSeal => "release.seal",

@@ -63,7 +63,13 @@ impl Role {
                 P::DeploymentRollBack,
                 P::ServerRead,
             ],
-            Self::Engineer => &[P::Read, P::ServiceWrite, P::ComponentWrite, P::TargetWrite],
+            Self::Engineer => &[
+                P::Read,
+                P::ServiceWrite,
+                P::ComponentWrite,
+                P::EvidenceWrite,
+                P::TargetWrite,
+            ],
             Self::Manager => &[
                 P::Read,
                 P::ServiceWrite,

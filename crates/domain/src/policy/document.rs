@@ -7,8 +7,9 @@ use super::{
 use crate::{
     Faults, Name,
     deployment::Kind,
+    evidence,
     identity::Role,
-    registry::{Criticality, Tier},
+    registry::{ApprovalRule, Criticality, Tier},
 };
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -145,8 +146,8 @@ impl Effect {
     }
 }
 
-/// Approvals that a rule asks for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// Approvals that a rule of a policy, or a stage of a process, asks for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequiredApproval {
     /// The role that each must hold there.
     pub role: Role,
@@ -154,11 +155,28 @@ pub struct RequiredApproval {
     pub count: u32,
 }
 
-/// Evidence that a rule asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+impl RequiredApproval {
+    /// Checks bounds, as an environment's rule is checked.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        ApprovalRule::from(self).faults()
+    }
+}
+
+impl From<&RequiredApproval> for ApprovalRule {
+    fn from(required: &RequiredApproval) -> Self {
+        Self {
+            count: required.count,
+            role: required.role,
+        }
+    }
+}
+
+/// Evidence that a rule of a policy, or a stage of a process, asks for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequiredEvidence {
     /// What kind.
-    pub kind: Name,
+    pub kind: evidence::Kind,
     /// What it must be called, if that matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
@@ -172,8 +190,24 @@ pub struct RequiredEvidence {
     pub signed: bool,
 }
 
+impl RequiredEvidence {
+    /// Checks bounds.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        let mut faults = Faults::new();
+        let most = SignedDuration::from_hours(24) * 3650;
+        if self
+            .max_age
+            .is_some_and(|age| age <= SignedDuration::ZERO || age > most)
+        {
+            faults.add("/max_age", "is more than nothing and at most ten years");
+        }
+        faults
+    }
+}
+
 /// What evidence is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EvidenceOf {
     /// Each of the release's components.
@@ -294,27 +328,10 @@ impl Rule {
         };
         match &self.effect {
             Effect::RequireApproval(required) => {
-                if !(1..=10).contains(&required.count) {
-                    faults.add("/effect/require_approval/count", "is 1 to 10 people");
-                }
-                if required.role != Role::Authority {
-                    faults.add(
-                        "/effect/require_approval/role",
-                        "only the role `authority` may decide on approvals",
-                    );
-                }
+                faults.nest("/effect/require_approval", required.faults());
             }
             Effect::RequireEvidence(required) => {
-                let day = SignedDuration::from_hours(24);
-                if required
-                    .max_age
-                    .is_some_and(|age| age <= SignedDuration::ZERO || age > day * 3650)
-                {
-                    faults.add(
-                        "/effect/require_evidence/max_age",
-                        "is more than nothing and at most ten years",
-                    );
-                }
+                faults.nest("/effect/require_evidence", required.faults());
             }
             Effect::Refuse | Effect::Warn => {
                 if self.expression.is_none() && self.effect == Effect::Refuse && self.when.is_none() {

@@ -6,6 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
 /// What kind of environment it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,6 +61,21 @@ pub struct ApprovalRule {
     pub role: Role,
 }
 
+impl ApprovalRule {
+    /// Checks bounds.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        let mut faults = Faults::new();
+        if !(1..=10).contains(&self.count) {
+            faults.add("/count", "is 1 to 10 people");
+        }
+        if self.role != Role::Authority {
+            faults.add("/role", "only the role `authority` may decide on approvals");
+        }
+        faults
+    }
+}
+
 /// One wave: the targets it takes, and how carefully.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wave {
@@ -72,6 +89,32 @@ pub struct Wave {
     pub max_failures: u32,
     /// How long it must have been healthy before the next wave starts.
     pub soak: SignedDuration,
+}
+
+impl Wave {
+    /// Checks the waves of one deployment, together; pointers into the list.
+    #[must_use]
+    pub fn faults(waves: &[Self]) -> Faults {
+        let mut faults = Faults::new();
+        if waves.len() > 50 {
+            faults.add("", "are 50 at most");
+        }
+        for (i, wave) in waves.iter().enumerate() {
+            if waves[..i].iter().any(|other| other.name == wave.name) {
+                faults.add(
+                    format!("/{i}/name"),
+                    format!("`{}` names an earlier wave too", wave.name),
+                );
+            }
+            if wave.max_parallel == Some(0) {
+                faults.add(format!("/{i}/max_parallel"), "is at least 1");
+            }
+            if !(SignedDuration::ZERO..=DAY * 7).contains(&wave.soak) {
+                faults.add(format!("/{i}/soak"), "is between PT0S and 7 days");
+            }
+        }
+        faults
+    }
 }
 
 /// How an environment wants its deployments done.
@@ -117,44 +160,14 @@ impl Settings {
     pub fn faults(&self) -> Faults {
         let mut faults = Faults::new();
         if let Some(rule) = &self.approvals {
-            if !(1..=10).contains(&rule.count) {
-                faults.add("/approvals/count", "is 1 to 10 people");
-            }
-            if rule.role != Role::Authority {
-                faults.add(
-                    "/approvals/role",
-                    "only the role `authority` may decide on approvals",
-                );
-            }
+            faults.nest("/approvals", rule.faults());
         }
-        let within = |d: SignedDuration, least: SignedDuration, most: SignedDuration| d >= least && d <= most;
-        let (second, day) = (SignedDuration::from_secs(1), SignedDuration::from_hours(24));
-        if !within(self.progress_deadline, second, day) {
-            faults.add("/progress_deadline", "is between PT1S and PT24H");
-        }
-        if !within(self.promotion_soak, SignedDuration::ZERO, day * 90) {
-            faults.add("/promotion_soak", "is between PT0S and 90 days");
-        }
-        if !within(self.expires_after, second * 60, day * 90) {
-            faults.add("/expires_after", "is between PT1M and 90 days");
-        }
-        if self.waves.len() > 50 {
-            faults.add("/waves", "are 50 at most");
-        }
-        for (i, wave) in self.waves.iter().enumerate() {
-            if self.waves[..i].iter().any(|other| other.name == wave.name) {
-                faults.add(
-                    format!("/waves/{i}/name"),
-                    format!("`{}` names an earlier wave too", wave.name),
-                );
-            }
-            if wave.max_parallel == Some(0) {
-                faults.add(format!("/waves/{i}/max_parallel"), "is at least 1");
-            }
-            if !within(wave.soak, SignedDuration::ZERO, day * 7) {
-                faults.add(format!("/waves/{i}/soak"), "is between PT0S and 7 days");
-            }
-        }
+        faults.nest("/progress_deadline", progress_deadline(self.progress_deadline));
+        faults.nest("/promotion_soak", promotion_soak(self.promotion_soak));
+        let (least, most) = (SignedDuration::from_mins(1), DAY * 90);
+        let expires_after = within(self.expires_after, least, most, "is between PT1M and 90 days");
+        faults.nest("/expires_after", expires_after);
+        faults.nest("/waves", Wave::faults(&self.waves));
         faults
     }
 
@@ -169,6 +182,34 @@ impl Settings {
                     .all(|(key, value)| labels.get(key) == Some(value))
             })
             .unwrap_or(self.waves.len())
+    }
+}
+
+/// Checks how long workloads may take to become healthy.
+pub(crate) fn progress_deadline(given: SignedDuration) -> Faults {
+    within(
+        given,
+        SignedDuration::from_secs(1),
+        DAY,
+        "is between PT1S and PT24H",
+    )
+}
+
+/// Checks how long a release must have been in a stage before it may go further.
+pub(crate) fn promotion_soak(given: SignedDuration) -> Faults {
+    within(
+        given,
+        SignedDuration::ZERO,
+        DAY * 90,
+        "is between PT0S and 90 days",
+    )
+}
+
+fn within(given: SignedDuration, least: SignedDuration, most: SignedDuration, detail: &str) -> Faults {
+    if (least..=most).contains(&given) {
+        Faults::new()
+    } else {
+        Faults::one("", detail)
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use slipway_domain::{
     approval::{Answer, Approval},
     deployment::{Kind, State, Transition},
-    gates::{self, Facts, Gate, GateName, approval, concurrency, promotion, rollback, schedule},
+    gates::{self, Facts, Gate, GateName, approval, concurrency, evidence, promotion, rollback, schedule},
     policy::Judgement,
 };
 
@@ -39,6 +39,7 @@ impl World {
                     .and_then(|s| self.deployments[s].state.ended())
                     .map(|ended| ended.finished_at),
                 undone_by: success.and_then(|s| self.undone(s)).map(|by| by.to_string()),
+                failing: Vec::new(),
                 release: "shop".to_owned(),
             }
         });
@@ -51,6 +52,7 @@ impl World {
             release_problem,
             promotion,
             policies: Judgement::default(),
+            evidence: evidence::Facts::default(),
             approvals: d
                 .approval
                 .iter()

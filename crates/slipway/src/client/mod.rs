@@ -19,8 +19,8 @@ mod watch;
 use crate::server;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use commands::{
-    approve, audit, cluster, component, deploy, drift, environment, events, identity, policy, release,
-    role_binding, service, status, target, team, token,
+    approve, audit, cluster, component, deploy, drift, environment, events, evidence, identity, policy,
+    release, role_binding, service, status, target, team, token,
 };
 use exit::{Exit, Failure};
 use http::Api;
@@ -122,6 +122,9 @@ enum Command {
     /// Policies: your organisation's own rules about what may go where
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Evidence: what is stated about component versions and releases, and what it is verified with
+    #[command(subcommand)]
+    Evidence(evidence::Command),
     /// The tamper-evident record of every change
     #[command(subcommand)]
     Audit(audit::Command),
@@ -211,6 +214,7 @@ async fn dispatch(command: Command, global: &Global, out: Out) -> Result<(), Fai
         Command::Drift(drift) => drift.run(&context()?).await,
         Command::Approve(approve) => approve.run(&context()?).await,
         Command::Policy(command) => command.run(&context()?).await,
+        Command::Evidence(command) => command.run(&context()?).await,
         // A file is verified where nobody is signed in, and without trusting any server.
         Command::Audit(audit::Command::Verify(verify)) if verify.is_offline() => verify.offline(&out),
         Command::Audit(command) => command.run(&context()?).await,

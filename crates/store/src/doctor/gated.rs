@@ -53,6 +53,35 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         invariant: Gated,
+        name: "admitted_without_evidence",
+        found: "it was admitted while policies asked for evidence, and what was stated was not looked at",
+        remedy: UNGATED,
+        of: Of::Deployment,
+        grace: Some(Grace::Overlap),
+        sql: "SELECT d.id, string_agg(p.name || ' version ' || v.version, ', ') AS detail FROM deployments d \
+              JOIN policy_versions v ON v.asks_for_evidence AND v.activated_at <= d.started_at - make_interval(secs => $1) \
+                  AND (v.retired_at IS NULL OR v.retired_at >= d.started_at + make_interval(secs => $1)) \
+              JOIN policies p ON p.id = v.policy_id \
+              WHERE d.kind = 'deploy' AND NOT d.heals AND NOT d.gates @> '[{\"name\": \"evidence\", \"verdict\": \"satisfied\"}]' \
+              GROUP BY d.id",
+    },
+    Check {
+        invariant: Gated,
+        name: "evidence_is_not_as_stated",
+        found: "its document is not the one that was stated, or it is kept as saying something else than it was read to say",
+        remedy: "Slipway never writes this: the row was changed by hand. Find out who did, state it again from its source, and look \
+             at what was admitted with it",
+        of: Of::Evidence,
+        grace: None,
+        sql: "SELECT e.id, e.kind || ' ' || e.name || ' of ' || e.digest AS detail FROM evidence e \
+              LEFT JOIN evidence_documents d ON d.digest = e.document \
+              WHERE d.digest IS NULL OR d.digest <> 'sha256:' || encode(sha256(d.bytes), 'hex') \
+              OR e.normal->'passed' IS DISTINCT FROM to_jsonb(e.passed) OR e.normal->>'kind' IS DISTINCT FROM e.kind \
+              OR e.normal->>'name' IS DISTINCT FROM e.name \
+              OR e.normal#>>'{signature,verified,by}' IS DISTINCT FROM e.verified_by",
+    },
+    Check {
+        invariant: Gated,
         name: "admitted_without_approval",
         found: "it was admitted without the approval that its environment asks for",
         remedy: UNGATED,

@@ -26,7 +26,7 @@ use slipway_domain::{
     doctor::Invariant,
     ids::{
         ApprovalId, AuditEntryId, ComponentVersionId, DecisionId, DeploymentId, DeploymentTargetId,
-        ReleaseId, TargetId, WorkId,
+        EvidenceId, ReleaseId, TargetId, WorkId,
     },
 };
 use uuid::Uuid;
@@ -58,6 +58,7 @@ enum Of {
     ComponentVersion,
     Approval,
     Decision,
+    Evidence,
     Work,
     AuditEntry,
 }
@@ -72,6 +73,7 @@ impl Of {
             Self::ComponentVersion => format!("component version {}", ComponentVersionId::from_uuid(id)),
             Self::Approval => format!("approval {}", ApprovalId::from_uuid(id)),
             Self::Decision => format!("decision {}", DecisionId::from_uuid(id)),
+            Self::Evidence => format!("evidence {}", EvidenceId::from_uuid(id)),
             Self::Work => format!("work {}", WorkId::from_uuid(id)),
             Self::AuditEntry => format!("audit entry {}", AuditEntryId::from_uuid(id)),
         }

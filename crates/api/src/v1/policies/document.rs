@@ -1,15 +1,16 @@
 //! A policy's document, from the wire to the domain and back.
 
 use slipway_api_types::policy::{
-    PolicyApproval, PolicyDocument, PolicyEffect, PolicyExample, PolicyExpectation, PolicyMessage,
-    PolicyRule, PolicyScope,
+    PolicyApproval, PolicyDocument, PolicyEffect, PolicyEvidence, PolicyExample, PolicyExpectation,
+    PolicyMessage, PolicyRule, PolicyScope,
 };
 use slipway_domain::{
     Faults,
     deployment::Kind,
+    duration, evidence,
     policy::{
         Document, Effect, Overall, Rule, Scope,
-        document::{Example, Expected, Message, RequiredApproval},
+        document::{EvidenceOf, Example, Expected, Message, RequiredApproval, RequiredEvidence},
     },
 };
 use std::{fmt, str::FromStr};
@@ -87,6 +88,12 @@ fn rule(given: PolicyRule, faults: &mut Faults) -> Option<Rule> {
                     count: required.count,
                 })
             }),
+        PolicyEffect::RequireEvidence(required) => {
+            let mut inner = Faults::new();
+            let required = evidence(required, &mut inner);
+            faults.nest("/effect/require_evidence", inner);
+            required.map(Effect::RequireEvidence)
+        }
     };
     Some(Rule {
         name: name?,
@@ -98,6 +105,51 @@ fn rule(given: PolicyRule, faults: &mut Faults) -> Option<Rule> {
         },
         effect: effect?,
     })
+}
+
+/// Reads evidence that is asked for.
+pub(crate) fn evidence(given: PolicyEvidence, faults: &mut Faults) -> Option<RequiredEvidence> {
+    let kind = faults.take("/kind", given.kind.parse::<evidence::Kind>());
+    let name = given.name.map(|name| faults.take("/name", name.parse()));
+    let of = match given.of.as_str() {
+        "every_component" => Some(EvidenceOf::EveryComponent),
+        "release" => Some(EvidenceOf::Release),
+        _ => {
+            faults.add("/of", "is `every_component` or `release`");
+            None
+        }
+    };
+    let max_age = given
+        .max_age
+        .map(|age| faults.take("/max_age", duration::parse(&age)));
+    Some(RequiredEvidence {
+        kind: kind?,
+        name: match name {
+            Some(name) => Some(name?),
+            None => None,
+        },
+        of: of?,
+        max_age: match max_age {
+            Some(age) => Some(age?),
+            None => None,
+        },
+        signed: given.signed,
+    })
+}
+
+/// Evidence that is asked for, as it is sent.
+pub(crate) fn wire_evidence(required: &RequiredEvidence) -> PolicyEvidence {
+    PolicyEvidence {
+        kind: required.kind.to_string(),
+        name: required.name.as_ref().map(ToString::to_string),
+        of: match required.of {
+            EvidenceOf::EveryComponent => "every_component",
+            EvidenceOf::Release => "release",
+        }
+        .to_owned(),
+        max_age: required.max_age.map(|age| age.to_string()),
+        signed: required.signed,
+    }
 }
 
 fn example(given: PolicyExample, faults: &mut Faults) -> Option<Example> {
@@ -171,8 +223,8 @@ fn wire_rule(rule: &Rule) -> PolicyRule {
         },
         effect: match &rule.effect {
             Effect::Refuse => PolicyEffect::Refuse,
-            // Nobody can write one over the API yet.
-            Effect::Warn | Effect::RequireEvidence(_) => PolicyEffect::Warn,
+            Effect::Warn => PolicyEffect::Warn,
+            Effect::RequireEvidence(required) => PolicyEffect::RequireEvidence(wire_evidence(required)),
             Effect::RequireApproval(required) => PolicyEffect::RequireApproval(PolicyApproval {
                 role: required.role.to_string(),
                 count: required.count,

@@ -38,7 +38,7 @@ pub(super) async fn create(
     let version = policies::write_version(tx, actor, &policy, document, faults).await?;
     change
         .created(
-            format!("/v1/policies/{}/versions/{}", version.policy, version.version),
+            format!("/v1/policies/{}/versions/{}", version.name, version.version),
             Tag::Body,
             &wire_version(&version),
         )

@@ -18,7 +18,7 @@ fn hours(hours: i64) -> SignedDuration {
 }
 
 /// What a rule of a policy asks of each component.
-fn required(kind: &str, named: Option<&str>) -> Required {
+fn required(kind: Kind, named: Option<&str>) -> Required {
     Required {
         source: Source::Policy {
             name: name("production"),
@@ -26,7 +26,7 @@ fn required(kind: &str, named: Option<&str>) -> Required {
             rule: name("proven"),
         },
         evidence: RequiredEvidence {
-            kind: name(kind),
+            kind,
             name: named.map(name),
             of: EvidenceOf::EveryComponent,
             max_age: None,
@@ -90,7 +90,7 @@ fn facts() -> Facts {
 /// Both components are tested, and that is required.
 fn good() -> Facts {
     Facts {
-        required: vec![required("test-report", Some("unit"))],
+        required: vec![required(Kind::TestReport, Some("unit"))],
         statements: vec![
             stated("web@1.2.0", Kind::TestReport, "unit", 0),
             stated("db@2.0.0", Kind::TestReport, "unit", 0),
@@ -151,14 +151,14 @@ fn what_is_missing_is_named_with_the_command_that_states_it() {
 fn everything_that_is_missing_or_wrong_is_in_one_reason() {
     let mut facts = good();
     facts.statements[0] = failed(facts.statements[0].clone());
-    facts.required.push(required("scan", None));
+    facts.required.push(required(Kind::Scan, None));
     facts.required.push(Required {
         source: Source::Process {
             name: name("delivery"),
             version: 1,
             stage: name("production"),
         },
-        ..required("scan", None)
+        ..required(Kind::Scan, None)
     });
     facts.required[1].evidence.max_age = Some(hours(24));
     facts.statements.push(stated("web@1.2.0", Kind::Scan, "trivy", 0));
@@ -229,7 +229,7 @@ fn a_required_signature_must_have_been_verified() {
 #[test]
 fn without_a_name_none_may_have_failed_and_one_must_meet_the_rest() {
     let mut facts = good();
-    facts.required = vec![required("test-report", None)];
+    facts.required = vec![required(Kind::TestReport, None)];
     facts.required[0].evidence.max_age = Some(hours(10));
     facts
         .statements
@@ -246,22 +246,13 @@ fn without_a_name_none_may_have_failed_and_one_must_meet_the_rest() {
 }
 
 #[test]
-fn what_is_required_of_nothing_or_of_no_kind_is_not_met() {
+fn what_is_required_of_nothing_is_not_met() {
     let mut facts = good();
     facts.subjects.truncate(1);
     assert!(
         waits(&facts, at(1))
             .0
             .starts_with("there is nothing that a test report could be about")
-    );
-    let unknown = Facts {
-        required: vec![required("horoscope", None)],
-        ..good()
-    };
-    assert!(
-        waits(&unknown, at(1))
-            .0
-            .starts_with("no evidence is of the kind `horoscope`")
     );
 }
 
@@ -289,7 +280,7 @@ proptest! {
         facts.required = max_ages
             .iter()
             .map(|max_age| {
-                let mut required = required("test-report", named.then_some("unit"));
+                let mut required = required(Kind::TestReport, named.then_some("unit"));
                 required.evidence.max_age = max_age.map(hours);
                 required
             })
@@ -308,4 +299,54 @@ proptest! {
             (false, until) => prop_assert_eq!(until, None),
         }
     }
+}
+
+#[test]
+fn whatever_failed_is_told_with_what_would_mend_it_and_taking_it_back_mends_nothing() {
+    let facts = facts();
+    let mut statements = vec![
+        failed(stated("web@1.2.0", Kind::TestReport, "unit", 0)),
+        stated("web@1.2.0", Kind::TestReport, "e2e", 0),
+        failed(stated("db@2.0.0", Kind::Scan, "trivy", 0)),
+        failed(stated("other@1.0.0", Kind::Scan, "trivy", 0)),
+        // Followed by a better one.
+        failed(stated("shop@1.0.0", Kind::ManualCheck, "looked", 0)),
+        stated("shop@1.0.0", Kind::ManualCheck, "looked", 1),
+    ];
+    let told = |statements: &[Statement]| {
+        let failing = failing(&facts.subjects, statements);
+        let said = failing.into_iter().map(|one| (one.reason, one.unblocked_by));
+        said.collect::<Vec<_>>()
+    };
+    let unit = (
+        "the test report `unit` of web@1.2.0 did not pass (failed: 2, passed: 7)".to_owned(),
+        "slipway evidence add web@1.2.0 --kind test_report --name unit --file FILE".to_owned(),
+    );
+    let scan = (
+        "the scan `trivy` of db@2.0.0 did not pass (failed: 2, passed: 7)".to_owned(),
+        "slipway evidence add db@2.0.0 --kind scan --name trivy --file FILE".to_owned(),
+    );
+    assert_eq!(told(&statements), [unit.clone(), scan.clone()]);
+    statements[0].withdrawn = Some(Withdrawal {
+        by: PrincipalId::new(),
+        at: at(2),
+        reason: "inconvenient".to_owned(),
+    });
+    let withdrawn = (unit.0 + ", and was withdrawn without another one", unit.1);
+    assert_eq!(told(&statements), [withdrawn, scan]);
+}
+
+#[test]
+fn a_report_that_failed_and_was_withdrawn_cannot_be_passed_over_for_another() {
+    let mut facts = good();
+    facts.required = vec![required(Kind::TestReport, None)];
+    assert!(matches!(judge(&facts, at(1)).0, Verdict::Satisfied { .. }));
+    let mut worse = failed(stated("web@1.2.0", Kind::TestReport, "e2e", 0));
+    worse.withdrawn = Some(Withdrawal {
+        by: PrincipalId::new(),
+        at: at(1),
+        reason: "inconvenient".to_owned(),
+    });
+    facts.statements.push(worse);
+    assert!(matches!(judge(&facts, at(1)).0, Verdict::Waiting { .. }));
 }

@@ -5,8 +5,10 @@
 
 pub mod known;
 mod shape;
+mod stated;
 
 pub use shape::{Field, Shape};
+pub use stated::evidence;
 
 use crate::Faults;
 use cel::{Context, Value as Cel, objects::Key};

@@ -10,6 +10,7 @@ mod diff;
 pub(crate) mod drift;
 pub(crate) mod environment;
 pub(crate) mod events;
+pub(crate) mod evidence;
 pub(crate) mod identity;
 pub(crate) mod policy;
 pub(crate) mod release;
