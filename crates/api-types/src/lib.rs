@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod identity;
 pub mod policy;
 pub mod problem;
+pub mod process;
 pub mod registry;
 pub mod release;
 pub mod server;

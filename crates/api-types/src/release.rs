@@ -104,11 +104,25 @@ pub struct Release {
     /// When it was sealed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sealed_at: Option<Timestamp>,
+    /// The process that it pinned when it was sealed, and which of its versions: the way that it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<ReleaseProcess>,
     /// Why it was withdrawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub withdrawn_reason: Option<String>,
     /// When it was composed.
     pub created_at: Timestamp,
+}
+
+/// The process that a release goes by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReleaseProcess {
+    /// Its name.
+    #[schema(example = "default")]
+    pub name: String,
+    /// Which version.
+    #[schema(example = 1)]
+    pub version: i64,
 }
 
 /// What differs between two releases, before any environment's configuration.

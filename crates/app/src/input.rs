@@ -30,7 +30,7 @@ pub(crate) fn lines(faults: &mut Faults, pointer: &str, text: &str, most: usize)
 }
 
 /// Labels, as Kubernetes has them but for the size of keys.
-pub(crate) fn labels(faults: &mut Faults, pointer: &str, labels: &Labels) {
+pub fn labels(faults: &mut Faults, pointer: &str, labels: &Labels) {
     const MOST: usize = 50;
     if labels.len() > MOST {
         faults.add(pointer, format!("are {MOST} at most"));

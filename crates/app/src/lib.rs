@@ -26,6 +26,7 @@ pub mod identity;
 mod input;
 mod measure;
 pub mod policies;
+pub mod processes;
 pub mod record;
 pub mod releases;
 mod secrets;
@@ -39,6 +40,7 @@ pub mod timers;
 pub use config::{Algorithm, Config, IssuerConfig, KeySource, PemKey, Subjects, Unusable};
 pub use error::{ANY_REVISION, Error};
 pub use identity::authenticate::{RequestInfo, Unauthenticated};
+pub use input::labels as check_labels;
 pub use secrets::SecretKey;
 pub use slipway_store::{Before, Database, Ref, Tx};
 

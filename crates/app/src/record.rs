@@ -11,6 +11,8 @@ use slipway_store::{audit, events};
 
 /// Who the record says it was: a principal's name, or `slipway` for timers and automation.
 pub const SYSTEM: &str = "slipway";
+/// Who vouches for Slipway itself: nobody that a token could name.
+pub(crate) const ISSUER: &str = "slipway:itself";
 
 /// Something that changed.
 #[derive(Debug, Clone, Default)]

@@ -20,6 +20,8 @@ enum Duty {
     Rescue,
     /// Asks for heals of what has drifted.
     Heal,
+    /// Asks for what processes promote by themselves.
+    Promote,
     /// Numbers events.
     Number,
     /// Chains audit entries.
@@ -31,10 +33,11 @@ enum Duty {
 }
 
 impl Duty {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Look,
         Self::Rescue,
         Self::Heal,
+        Self::Promote,
         Self::Number,
         Self::Chain,
         Self::Sweep,
@@ -46,6 +49,7 @@ impl Duty {
             Self::Look => "look",
             Self::Rescue => "rescue",
             Self::Heal => "heal",
+            Self::Promote => "promote",
             Self::Number => "number",
             Self::Chain => "chain",
             Self::Sweep => "sweep",
@@ -57,7 +61,7 @@ impl Duty {
         match self {
             Self::Number => Duration::from_millis(100),
             Self::Look | Self::Chain | Self::Rescue => Duration::from_millis(200),
-            Self::Heal => Duration::from_secs(2),
+            Self::Heal | Self::Promote => Duration::from_secs(2),
             Self::Measure => Duration::from_secs(5),
             Self::Sweep => Duration::from_mins(10),
         }
@@ -68,6 +72,7 @@ impl Duty {
             Self::Look => timers::look(app).await,
             Self::Rescue => timers::rescue(app).await,
             Self::Heal => timers::heal(app).await,
+            Self::Promote => timers::promote(app).await,
             Self::Number => timers::number(app).await,
             Self::Chain => timers::chain(app).await,
             Self::Sweep => timers::sweep(app).await,

@@ -32,6 +32,7 @@ mod migrate;
 pub mod policies;
 mod pool;
 pub mod principals;
+pub mod processes;
 pub mod reference;
 pub mod releases;
 pub mod renderings;
@@ -46,6 +47,7 @@ pub mod targets;
 pub mod teams;
 pub mod tokens;
 mod tx;
+mod versioned;
 pub mod work;
 
 pub use changes::Changes;

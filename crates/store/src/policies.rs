@@ -1,76 +1,18 @@
 //! Policies and their versions.
 
-use crate::{Before, Cols, Error, Ref, Tx, row::exactly_one};
+use crate::{Before, Cols, Error, Ref, Tx, row::exactly_one, versioned::Tables};
 use slipway_domain::{
     Digest, Name,
-    ids::{Fresh as _, PolicyId, PrincipalId},
-    policy::{Document, Head, Version, version::Person},
+    ids::{PolicyId, PrincipalId},
+    policy::{Document, Head, Version},
 };
-use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-macro_rules! heads {
-    ($tail:literal) => {
-        concat!(
-            "SELECT id, name, in_force, latest, revision, created_at FROM policies ",
-            $tail
-        )
-    };
-}
-
-macro_rules! versions {
-    ($tail:literal) => {
-        concat!(
-            "SELECT p.id, p.name, v.version, v.document, v.digest, v.created_at, v.author_id, a.name AS author_name, \
-             v.activated_by, v.activated_at, b.name AS activated_name, v.retired_by, v.retired_at, c.name AS retired_name \
-             FROM policy_versions v JOIN policies p ON p.id = v.policy_id JOIN principals a ON a.id = v.author_id \
-             LEFT JOIN principals b ON b.id = v.activated_by LEFT JOIN principals c ON c.id = v.retired_by ",
-            $tail
-        )
-    };
-}
-
-fn head(row: &PgRow) -> Result<Head, Error> {
-    let cols = Cols::new("policies", row);
-    Ok(Head {
-        id: cols.id("id")?,
-        name: cols.parse("name")?,
-        in_force: cols.get("in_force")?,
-        latest: cols.get("latest")?,
-        revision: cols.get("revision")?,
-        created_at: cols.time("created_at")?,
-    })
-}
-
-fn version(row: &PgRow) -> Result<Version, Error> {
-    let cols = Cols::new("policy_versions", row);
-    let person = |id: PrincipalId, name: &str| {
-        Ok::<_, Error>(Person {
-            id,
-            name: cols.get(name)?,
-        })
-    };
-    let did = |by: &str, at: &str, name: &str| match (cols.id_opt(by)?, cols.time_opt(at)?) {
-        (Some(by), Some(at)) => Ok(Some((person(by, name)?, at))),
-        (None, None) => Ok(None),
-        _ => Err(cols.bad(by, format!("goes with {at}"))),
-    };
-    Ok(Version {
-        of: cols.id("id")?,
-        name: cols.parse("name")?,
-        version: cols.get("version")?,
-        document: cols.json("document")?,
-        digest: cols.digest("digest")?,
-        author: person(cols.id("author_id")?, "author_name")?,
-        created_at: cols.time("created_at")?,
-        activated: did("activated_by", "activated_at", "activated_name")?,
-        retired: did("retired_by", "retired_at", "retired_name")?,
-    })
-}
-
-fn json(document: &Document) -> Result<serde_json::Value, Error> {
-    serde_json::to_value(document).map_err(|e| Error::Database(sqlx::Error::Encode(Box::new(e))))
-}
+const TABLES: Tables = Tables {
+    heads: "policies",
+    versions: "policy_versions",
+    owner: "policy_id",
+};
 
 /// Writes a new policy with its first version.
 ///
@@ -83,14 +25,7 @@ pub async fn insert(
     digest: Digest,
     author: PrincipalId,
 ) -> Result<PolicyId, Error> {
-    let id = PolicyId::fresh();
-    sqlx::query("INSERT INTO policies (id, name, latest) VALUES ($1, $2, 1)")
-        .bind(id.uuid())
-        .bind(name.as_str())
-        .execute(tx.conn())
-        .await?;
-    write(tx, id, 1, document, digest, author).await?;
-    Ok(id)
+    TABLES.insert(tx, name, document, digest, author).await
 }
 
 /// Writes a further version of a policy that still has the revision it was read at; says which version it is.
@@ -104,39 +39,7 @@ pub async fn insert_version(
     digest: Digest,
     author: PrincipalId,
 ) -> Result<i64, Error> {
-    let next = of.latest + 1;
-    let done = sqlx::query(
-        "UPDATE policies SET latest = $3, revision = revision + 1 WHERE id = $1 AND revision = $2 AND latest = $3 - 1",
-    )
-    .bind(of.id.uuid())
-    .bind(of.revision)
-    .bind(next)
-    .execute(tx.conn())
-    .await?;
-    exactly_one("writing a version of a policy", done.rows_affected())?;
-    write(tx, of.id, next, document, digest, author).await?;
-    Ok(next)
-}
-
-async fn write(
-    tx: &mut Tx,
-    id: PolicyId,
-    version: i64,
-    document: &Document,
-    digest: Digest,
-    author: PrincipalId,
-) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO policy_versions (policy_id, version, document, digest, author_id) VALUES ($1, $2, $3, $4, $5)",
-    )
-    .bind(id.uuid())
-    .bind(version)
-    .bind(json(document)?)
-    .bind(digest.to_string())
-    .bind(author.uuid())
-    .execute(tx.conn())
-    .await?;
-    Ok(())
+    TABLES.insert_version(tx, of, document, digest, author).await
 }
 
 /// The policy with this id or name.
@@ -144,11 +47,7 @@ async fn write(
 /// # Errors
 /// When the database refuses.
 pub async fn find(tx: &mut Tx, reference: &Ref) -> Result<Option<Head>, Error> {
-    let row = reference
-        .either(heads!("WHERE id = $1"), heads!("WHERE name = $1"))
-        .fetch_optional(tx.conn())
-        .await?;
-    row.as_ref().map(head).transpose()
+    TABLES.find(tx, reference, false).await
 }
 
 /// As [`find`], locked until the end of the transaction.
@@ -156,14 +55,7 @@ pub async fn find(tx: &mut Tx, reference: &Ref) -> Result<Option<Head>, Error> {
 /// # Errors
 /// When the database refuses.
 pub async fn find_for_update(tx: &mut Tx, reference: &Ref) -> Result<Option<Head>, Error> {
-    let row = reference
-        .either(
-            heads!("WHERE id = $1 FOR UPDATE"),
-            heads!("WHERE name = $1 FOR UPDATE"),
-        )
-        .fetch_optional(tx.conn())
-        .await?;
-    row.as_ref().map(head).transpose()
+    TABLES.find(tx, reference, true).await
 }
 
 /// Policies, newest first.
@@ -171,16 +63,7 @@ pub async fn find_for_update(tx: &mut Tx, reference: &Ref) -> Result<Option<Head
 /// # Errors
 /// When the database refuses.
 pub async fn list(tx: &mut Tx, before: Before, limit: i64) -> Result<Vec<Head>, Error> {
-    sqlx::query(heads!(
-        "WHERE $1::uuid IS NULL OR id < $1 ORDER BY id DESC LIMIT $2"
-    ))
-    .bind(before)
-    .bind(limit)
-    .fetch_all(tx.conn())
-    .await?
-    .iter()
-    .map(head)
-    .collect()
+    TABLES.list(tx, before, limit).await
 }
 
 /// The revision of a policy, by one index.
@@ -188,13 +71,7 @@ pub async fn list(tx: &mut Tx, before: Before, limit: i64) -> Result<Vec<Head>, 
 /// # Errors
 /// When the database refuses.
 pub async fn revision(tx: &mut Tx, reference: &Ref) -> Result<Option<i64>, Error> {
-    let query = match reference {
-        Ref::Id(id) => sqlx::query_scalar("SELECT revision FROM policies WHERE id = $1").bind(*id),
-        Ref::Name(name) => {
-            sqlx::query_scalar("SELECT revision FROM policies WHERE name = $1").bind(name.clone())
-        }
-    };
-    Ok(query.fetch_optional(tx.conn()).await?)
+    TABLES.revision(tx, reference).await
 }
 
 /// One version of a policy.
@@ -202,12 +79,7 @@ pub async fn revision(tx: &mut Tx, reference: &Ref) -> Result<Option<i64>, Error
 /// # Errors
 /// When the database refuses.
 pub async fn get_version(tx: &mut Tx, id: PolicyId, number: i64) -> Result<Option<Version>, Error> {
-    let row = sqlx::query(versions!("WHERE v.policy_id = $1 AND v.version = $2"))
-        .bind(id.uuid())
-        .bind(number)
-        .fetch_optional(tx.conn())
-        .await?;
-    row.as_ref().map(version).transpose()
+    TABLES.get_version(tx, id, number).await
 }
 
 /// Versions of a policy below a number, newest first.
@@ -220,17 +92,7 @@ pub async fn list_versions(
     below: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Version>, Error> {
-    sqlx::query(versions!(
-        "WHERE v.policy_id = $1 AND ($2::bigint IS NULL OR v.version < $2) ORDER BY v.version DESC LIMIT $3"
-    ))
-    .bind(id.uuid())
-    .bind(below)
-    .bind(limit)
-    .fetch_all(tx.conn())
-    .await?
-    .iter()
-    .map(version)
-    .collect()
+    TABLES.list_versions(tx, id, below, limit).await
 }
 
 /// Puts a draft in force, in the place of what was, which is retired by the same hand. The policy must be locked.
@@ -238,20 +100,8 @@ pub async fn list_versions(
 /// # Errors
 /// [`Error::Guard`] when it is no draft, or the policy was changed in between.
 pub async fn activate(tx: &mut Tx, of: &Head, number: i64, by: PrincipalId) -> Result<(), Error> {
-    if let Some(before) = of.in_force {
-        retire_version(tx, of.id, before, by).await?;
-    }
-    let done = sqlx::query(
-        "UPDATE policy_versions SET activated_by = $3, activated_at = now() \
-         WHERE policy_id = $1 AND version = $2 AND activated_at IS NULL",
-    )
-    .bind(of.id.uuid())
-    .bind(number)
-    .bind(by.uuid())
-    .execute(tx.conn())
-    .await?;
-    exactly_one("putting a policy in force", done.rows_affected())?;
-    set_in_force(tx, of, Some(number)).await
+    TABLES.activate(tx, of, number, by).await?;
+    count_change(tx).await
 }
 
 /// Takes a policy out of force. It must be locked.
@@ -259,35 +109,11 @@ pub async fn activate(tx: &mut Tx, of: &Head, number: i64, by: PrincipalId) -> R
 /// # Errors
 /// [`Error::Guard`] when it was changed in between.
 pub async fn retire(tx: &mut Tx, of: &Head, by: PrincipalId) -> Result<(), Error> {
-    if let Some(before) = of.in_force {
-        retire_version(tx, of.id, before, by).await?;
-    }
-    set_in_force(tx, of, None).await
+    TABLES.retire(tx, of, by).await?;
+    count_change(tx).await
 }
 
-async fn retire_version(tx: &mut Tx, id: PolicyId, number: i64, by: PrincipalId) -> Result<(), Error> {
-    let done = sqlx::query(
-        "UPDATE policy_versions SET retired_by = $3, retired_at = now() \
-         WHERE policy_id = $1 AND version = $2 AND activated_at IS NOT NULL AND retired_at IS NULL",
-    )
-    .bind(id.uuid())
-    .bind(number)
-    .bind(by.uuid())
-    .execute(tx.conn())
-    .await?;
-    exactly_one("taking a version of a policy out of force", done.rows_affected())
-}
-
-async fn set_in_force(tx: &mut Tx, of: &Head, number: Option<i64>) -> Result<(), Error> {
-    let done = sqlx::query(
-        "UPDATE policies SET in_force = $3, revision = revision + 1 WHERE id = $1 AND revision = $2",
-    )
-    .bind(of.id.uuid())
-    .bind(of.revision)
-    .bind(number)
-    .execute(tx.conn())
-    .await?;
-    exactly_one("changing what is in force of a policy", done.rows_affected())?;
+async fn count_change(tx: &mut Tx) -> Result<(), Error> {
     let done = sqlx::query("UPDATE policy_changes SET changes = changes + 1")
         .execute(tx.conn())
         .await?;

@@ -13,7 +13,7 @@ use axum::{
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use slipway_api_types::{
-    Reason, approval, component, deployment, evidence, identity, policy, registry, release,
+    Reason, approval, component, deployment, evidence, identity, policy, process, registry, release,
 };
 use utoipa::ToSchema;
 
@@ -49,6 +49,8 @@ inputs! {
     policy::CreatePolicyVersion,
     policy::EvaluatePolicies,
     policy::PolicyReportRequest,
+    process::CreateProcess,
+    process::CreateProcessVersion,
     registry::CreateCluster,
     registry::CreateEnvironment,
     registry::CreateService,

@@ -59,6 +59,10 @@ pub(crate) fn base() -> OpenApi {
             "An organisation's own rules: written, tried, put in force.",
         ),
         (
+            "processes",
+            "Which stages releases go through: written, drawn, put in force, pinned.",
+        ),
+        (
             "evidence",
             "What is stated about component versions and releases, and what it is verified with.",
         ),

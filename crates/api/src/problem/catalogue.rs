@@ -56,7 +56,7 @@ kinds! {
     SEPARATION_OF_DUTIES = "separation-of-duties", 403, "Somebody else must decide",
         "Nobody may decide on what they authored, edited, sealed or requested. `detail` says which of these it was.";
     NOT_A_PERSON = "not-a-person", 403, "Only people may decide",
-        "Approvals, what is in force of policies, the keys that evidence is verified with, and manual checks take a person who signed in: never a machine or an API token.";
+        "Approvals, what is in force of policies and processes, the keys that evidence is verified with, and manual checks take a person who signed in: never a machine or an API token.";
     SELF_GRANT = "self-grant", 403, "Nobody grants this to themselves",
         "The role `authority` is granted by another admin.";
     NOT_FOUND = "not-found", 404, "There is no such thing",
@@ -69,6 +69,10 @@ kinds! {
         "A version is put in force once, and only a policy in force is taken out of it. `detail` says where it stands.";
     POLICY_INVALID = "policy-invalid", 409, "The version cannot be judged any more",
         "This server reads it otherwise than the one it was written with: write it anew.";
+    PROCESS_STATE = "process-state", 409, "The process's state does not allow this",
+        "A version is put in force once, one process at a time is in force for the same, and what everything else goes by is replaced, never taken away. `detail` says where it stands.";
+    NOT_IN_PROCESS = "not-in-process", 409, "The release's process does not go there",
+        "A release goes by the version of a process that it pinned when it was sealed, and that has no stage for this environment.";
     EVIDENCE_STATE = "evidence-state", 409, "The evidence does not count any more",
         "A statement is withdrawn once, while it counts; a key is revoked once. State it again to have something count in its place.";
     NO_FACTS = "no-facts", 409, "Its facts were not kept",

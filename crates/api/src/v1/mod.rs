@@ -11,6 +11,7 @@ pub(crate) mod events;
 mod evidence;
 mod me;
 mod policies;
+mod processes;
 mod releases;
 mod resolve;
 mod role_bindings;
@@ -41,6 +42,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(approvals::routes())
         .merge(policies::routes())
         .merge(evidence::routes())
+        .merge(processes::routes())
         .merge(drift::routes())
         .merge(audit::routes())
         .merge(status::routes())

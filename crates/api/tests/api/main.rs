@@ -15,6 +15,7 @@ mod library;
 mod limits;
 mod matrix;
 mod policies;
+mod processes;
 mod registry;
 mod releases;
 mod servers;

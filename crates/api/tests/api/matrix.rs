@@ -64,6 +64,9 @@ async fn things(app: &TestApp, world: &World) -> HashMap<&'static str, String> {
     let signer = slipway_testkit::signer::Signer::new();
     let key = json!({"name": "ci", "pem": signer.pem()});
     author.post("/v1/evidence-keys", key).await.expect(201);
+    let way = json!({"name": "way", "service": "storefront", "document": {"stages": [{"name": "all", "place": "any"}]}});
+    let writer = app.person("wes", &["engineer"]).await;
+    writer.post("/v1/processes", way).await.expect(201);
     let schema = json!({"name": "latency", "schema": {"type": "object"}});
     author.post("/v1/evidence-schemas", schema).await.expect(201);
     let target =
@@ -89,6 +92,7 @@ async fn things(app: &TestApp, world: &World) -> HashMap<&'static str, String> {
         ("evidence", text(&stated["id"])),
         ("key", "ci".to_owned()),
         ("schema", "latency".to_owned()),
+        ("process", "way".to_owned()),
         ("target", text(&target["id"])),
         ("binding", text(&binding["id"])),
         ("token", text(&token["token"]["id"])),

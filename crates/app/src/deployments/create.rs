@@ -1,17 +1,21 @@
 //! Asking for a deployment.
 
 use super::{DeploymentView, ask, judge, plan, read};
-use crate::{App, Error, Ref, Tx, evidence, record, releases};
+use crate::{
+    App, Error, Ref, Tx,
+    evidence::{self, Stated},
+    processes, record, releases,
+};
 use jiff::Timestamp;
 use serde_json::json;
 use slipway_domain::{
     Name,
     component::VersionState,
     deployment::{Deployment, Kind, State},
-    gates::evidence::failing,
+    gates::{Verdict, evidence::failing, process},
     identity::{Actor, Permission, Place},
     ids::{DeploymentId, EnvironmentTag, Fresh as _},
-    registry::Environment,
+    registry::{Environment, environment::Settings},
     release::{Release, Seal},
 };
 use slipway_store::{components, deployment_targets, deployments, environments, services};
@@ -42,7 +46,7 @@ pub async fn create(app: &App, tx: &mut Tx, actor: &Actor, input: Create) -> Res
 }
 
 /// As [`create`], as another try of an earlier deployment.
-pub(super) async fn request(
+pub(crate) async fn request(
     app: &App,
     tx: &mut Tx,
     actor: &Actor,
@@ -61,7 +65,10 @@ pub(super) async fn request(
     )?;
     let seal = release.deployable()?.clone();
     check_parts(tx, &release).await?;
-    check_promotion(tx, &release, &seal, &environment).await?;
+    let stated = evidence::stated(tx, &release).await?.unwrap_or_default();
+    let mut environment = environment;
+    environment.settings = check_process(tx, &release, &seal, &environment, &stated).await?;
+    check_promotion(tx, &release, &seal, &environment, &stated).await?;
     let expires_at = tx
         .now
         .max(input.not_before.unwrap_or(tx.now))
@@ -141,6 +148,34 @@ pub(super) async fn request(
     read::view_of(tx, id).await
 }
 
+/// Nothing is asked for outside of the process that the release pinned, nor before the stage before was passed. How
+/// deployments are done there, as the stage has it.
+async fn check_process(
+    tx: &mut Tx,
+    release: &Release,
+    seal: &Seal,
+    environment: &Environment,
+    stated: &Stated,
+) -> Result<Settings, Error> {
+    let way = processes::way(tx, release, seal.digest, environment, stated).await?;
+    match process::judge(&way.facts, tx.now).0 {
+        Verdict::Refused { reason } => return Err(Error::conflict("not-in-process", reason)),
+        Verdict::Waiting {
+            reason,
+            until: None,
+            unblocked_by,
+        } => {
+            let detail = format!("{reason}; unblocked by {unblocked_by}");
+            return Err(Error::conflict("not-promoted", detail));
+        }
+        Verdict::Waiting { .. } | Verdict::Satisfied { .. } => {}
+    }
+    let settings = &environment.settings;
+    Ok(way
+        .stage
+        .map_or_else(|| settings.clone(), |stage| stage.apply(settings)))
+}
+
 async fn check_parts(tx: &mut Tx, release: &Release) -> Result<(), Error> {
     match recalled_part(tx, release).await? {
         Some(problem) => Err(Error::conflict("component-recalled", problem)),
@@ -170,6 +205,7 @@ async fn check_promotion(
     release: &Release,
     seal: &Seal,
     environment: &Environment,
+    stated: &Stated,
 ) -> Result<(), Error> {
     let Some((from, from_name)) = &environment.promotes_from else {
         return Ok(());
@@ -192,19 +228,18 @@ async fn check_promotion(
                     environment.name
                 ),
             )),
-            None => check_stated(tx, release, from_name, environment).await,
+            None => check_stated(release, from_name, environment, stated),
         },
     }
 }
 
 /// What was shown there does not hold while something says that it is wrong.
-async fn check_stated(
-    tx: &mut Tx,
+fn check_stated(
     release: &Release,
     from: &Name,
     environment: &Environment,
+    stated: &Stated,
 ) -> Result<(), Error> {
-    let stated = evidence::stated(tx, release).await?.unwrap_or_default();
     let failing = failing(&stated.subjects, &stated.statements);
     if failing.is_empty() {
         return Ok(());

@@ -4,16 +4,17 @@ use super::{ask, transition};
 use crate::{
     Error, Tx,
     evidence::{self as proofs, Stated},
-    measure, policies,
+    measure, policies, processes,
 };
 use jiff::Timestamp;
 use slipway_domain::{
     approval::Answer,
     deployment::{Kind, State, Transition},
-    gates::{self, Facts, Gate, approval, concurrency, evidence, promotion, rollback, schedule},
+    gates::{self, Facts, Gate, approval, concurrency, evidence, process, promotion, rollback, schedule},
     identity::{Place, Rights},
     ids::DeploymentId,
     policy::Judgement,
+    registry::Environment,
 };
 use slipway_store as store;
 use slipway_store::{
@@ -77,13 +78,24 @@ pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
         _ => Stated::default(),
     };
     let policies = policies::judged(tx, row, &stated).await?;
+    let environment = environments::get(tx, d.environment)
+        .await?
+        .ok_or_else(|| Error::internal(format!("the environment of deployment {} is gone", d.id)))?;
+    let (process, asked) = match (&release, d.release_digest) {
+        (Some(release), Some(digest)) if !lighter => {
+            let way = processes::way(tx, release, digest, &environment, &stated).await?;
+            (way.facts, way.required)
+        }
+        _ => (undone(row)?, Vec::new()),
+    };
     Ok(Facts {
+        process,
         promotion: if lighter {
             None
         } else {
-            promotion_facts(tx, row, &stated).await?
+            promotion_facts(tx, row, environment, &stated).await?
         },
-        evidence: evidence_facts(&policies, stated),
+        evidence: evidence_facts(&policies, asked, stated),
         policies,
         kind: d.kind,
         release_problem,
@@ -183,7 +195,19 @@ fn awaits_statements(facts: &Facts, gates: &[Gate]) -> bool {
         .any(|gate| gate.name == gates::GateName::Evidence || revoked(gate.name))
 }
 
-fn evidence_facts(policies: &Judgement, stated: Stated) -> evidence::Facts {
+/// What undoes or heals goes no way: it is judged by no process.
+fn undone(row: &Row) -> Result<process::Facts, Error> {
+    Ok(process::Facts {
+        process: "none".parse().map_err(Error::internal)?,
+        version: 0,
+        stage: None,
+        environment: row.deployment.environment_name.clone(),
+        before: None,
+        release: row.deployment.release_name(),
+    })
+}
+
+fn evidence_facts(policies: &Judgement, asked: Vec<evidence::Required>, stated: Stated) -> evidence::Facts {
     let required = policies.evidence().map(|(rule, required)| evidence::Required {
         source: evidence::Source::Policy {
             name: rule.policy.clone(),
@@ -193,17 +217,19 @@ fn evidence_facts(policies: &Judgement, stated: Stated) -> evidence::Facts {
         evidence: required.clone(),
     });
     evidence::Facts {
-        required: required.collect(),
+        required: required.chain(asked).collect(),
         subjects: stated.subjects,
         statements: stated.statements,
     }
 }
 
-async fn promotion_facts(tx: &mut Tx, row: &Row, stated: &Stated) -> Result<Option<promotion::Facts>, Error> {
+async fn promotion_facts(
+    tx: &mut Tx,
+    row: &Row,
+    environment: Environment,
+    stated: &Stated,
+) -> Result<Option<promotion::Facts>, Error> {
     let d = &row.deployment;
-    let Some(environment) = environments::get(tx, d.environment).await? else {
-        return Ok(None);
-    };
     let (Some((from, name)), Some(digest)) = (environment.promotes_from, d.release_digest) else {
         return Ok(None);
     };

@@ -6,7 +6,7 @@
 pub(crate) mod advance;
 mod ask;
 mod clean;
-mod create;
+pub(crate) mod create;
 mod explain;
 pub(crate) mod judge;
 mod operate;

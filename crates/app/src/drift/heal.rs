@@ -6,7 +6,7 @@ use crate::{
     App, Error, Tx,
     deployments::{judge, plan},
     identity::principals,
-    record::{self as record_of, Change, SYSTEM},
+    record::{self as record_of, Change, ISSUER, SYSTEM},
 };
 use jiff::SignedDuration;
 use serde_json::json;
@@ -30,8 +30,6 @@ use slipway_store::{
 const PLACES: i64 = 100;
 /// A heal that nobody carried out for this long is no longer wanted: there may be another one.
 const EXPIRES: SignedDuration = SignedDuration::from_hours(1);
-/// Who vouches for Slipway itself: nobody that a token could name.
-const ISSUER: &str = "slipway:itself";
 
 /// Asks for heals where there is something to heal. One transaction a place: one that fails keeps none of the others
 /// waiting. Says how many were asked for.

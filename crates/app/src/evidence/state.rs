@@ -1,15 +1,19 @@
 //! Stating: a document is read, verified, bound to a digest and kept.
 
-use super::{About, EvidenceView, subject, told, view};
-use crate::{Error, Ref, Tx, input, record};
+use super::{
+    About, EvidenceView,
+    subject::{self, Found},
+    told, view,
+};
+use crate::{Error, Ref, Tx, input, processes, record};
 use serde_json::json;
 use slipway_domain::{
     Digest, Faults, Name,
-    evidence::{Format, Keys, Kind, MAX_PAYLOAD, Normal, Reading, Schema, Statement, read},
+    evidence::{Format, Keys, Kind, MAX_PAYLOAD, Normal, Reading, Schema, Statement, Subject, read},
     identity::{Actor, Permission},
     ids::{EvidenceId, EvidenceSchemaTag, Fresh as _},
 };
-use slipway_store::{evidence, evidence_keys, evidence_schemas};
+use slipway_store::{self as store, evidence, evidence_keys, evidence_schemas};
 
 /// What is stated.
 #[derive(Debug, Clone, Default)]
@@ -30,10 +34,11 @@ pub struct State {
 /// # Errors
 /// Every fault of the document at once, in `/document`: that it is about something else, and that its signatures cannot be
 /// verified, among them. `release-state` when it is about a release that is not sealed; `not-a-person` when a machine states
-/// what a person is to have looked at; without `evidence.write` on what it is about.
+/// what a person is to have looked at; without `evidence.write` on what it is about, or, for a check of the release's process,
+/// without the role that ticks it.
 pub async fn state(tx: &mut Tx, actor: &Actor, about: &About, input: State) -> Result<EvidenceView, Error> {
     let found = subject::find(tx, actor, about).await?;
-    actor.require(Permission::EvidenceWrite, &found.place)?;
+    may_state(tx, actor, &found, &input).await?;
     let mut faults = Faults::new();
     let kind = faults.take("/kind", input.kind.parse::<Kind>());
     let name = input
@@ -108,6 +113,35 @@ pub async fn state(tx: &mut Tx, actor: &Actor, about: &About, input: State) -> R
         told::not_promotable(tx, &[found.subject]).await?;
     }
     view(tx, &found.called, statement).await
+}
+
+/// A check of the release's process is ticked by whoever holds its role, and by nobody else; anything else takes
+/// `evidence.write`. Operations accept a release by a check, too: somebody who did not deploy it.
+async fn may_state(tx: &mut Tx, actor: &Actor, found: &Found, input: &State) -> Result<(), Error> {
+    let check = match (found.subject, &input.name) {
+        (Subject::Release(release), Some(name)) if input.kind == Kind::ManualCheck.as_str() => {
+            processes::check(tx, release, name)
+                .await?
+                .map(|role| (release, role))
+        }
+        _ => None,
+    };
+    let Some((release, role)) = check else {
+        return Ok(actor.require(Permission::EvidenceWrite, &found.place)?);
+    };
+    let name = input.name.as_deref().unwrap_or_default();
+    if !actor.rights.has_role(role, &found.place) {
+        let detail = format!(
+            "the process of {} has the check `{name}` ticked by the role {role}, which you do not hold there",
+            found.called
+        );
+        return Err(Error::refused("refused", detail));
+    }
+    if name == processes::HANDOVER && store::processes::deployed_by(tx, release, actor.principal.id).await? {
+        let detail = format!("you deployed {}: somebody else has to accept it", found.called);
+        return Err(Error::refused("separation-of-duties", detail));
+    }
+    Ok(())
 }
 
 /// The schema of generic evidence, which is the one of its name: whoever states it cannot choose an easier one.

@@ -13,11 +13,12 @@ pub use withdraw::withdraw;
 
 use crate::{Before, Error, Ref, Tx};
 use slipway_domain::{
+    Name,
     identity::{Actor, Permission, Place},
-    ids::{PrincipalId, ReleaseTag},
+    ids::{PrincipalId, ReleaseId, ReleaseTag},
     release::Release,
 };
-use slipway_store::{principals, releases};
+use slipway_store::{principals, processes, releases};
 use std::collections::BTreeMap;
 
 /// A release with the names of people.
@@ -27,6 +28,8 @@ pub struct ReleaseView {
     pub release: Release,
     /// Who the ids in it are.
     pub people: BTreeMap<PrincipalId, String>,
+    /// Which process sealed releases go by, and which version of it.
+    pub processes: BTreeMap<ReleaseId, (Name, i64)>,
 }
 
 impl ReleaseView {
@@ -69,11 +72,14 @@ async fn views(tx: &mut Tx, all: Vec<Release>) -> Result<Vec<ReleaseView>, Error
     ids.sort();
     ids.dedup();
     let people = principals::names(tx, &ids).await?;
+    let sealed: Vec<_> = all.iter().map(|release| release.id).collect();
+    let processes = processes::of_releases(tx, &sealed).await?;
     Ok(all
         .into_iter()
         .map(|release| ReleaseView {
             release,
             people: people.clone(),
+            processes: processes.clone(),
         })
         .collect())
 }

@@ -1,7 +1,7 @@
 //! What happens by itself: judging gates when their time has come, rescuing lost work, numbering events and chaining the
 //! audit entries, cleaning up. Each takes no input but the database, and says how much there was to do.
 
-use crate::{App, Error, Tx, deployments, drift, execution, idempotency, record};
+use crate::{App, Error, Tx, deployments, drift, execution, idempotency, processes, record};
 use jiff::Timestamp;
 use slipway_domain::{deployment::State, identity::Visible, ids::DeploymentId};
 use slipway_store::{audit, deployments as stored, drifts, events, policies, servers, work};
@@ -120,6 +120,14 @@ pub async fn rescue(app: &App) -> Result<u64, Error> {
 /// When the database is unavailable.
 pub async fn heal(app: &App) -> Result<u64, Error> {
     drift::heal::heal(app).await
+}
+
+/// Asks for releases where their processes promote them by themselves; says how many.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn promote(app: &App) -> Result<u64, Error> {
+    processes::promote(app).await
 }
 
 /// Chains committed audit entries; says how many.

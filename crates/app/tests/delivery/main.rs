@@ -14,6 +14,7 @@ mod histories;
 mod horizon;
 mod leases;
 mod policies;
+mod processes;
 mod races;
 mod record;
 mod releases;

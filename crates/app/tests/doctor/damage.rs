@@ -53,7 +53,7 @@ async fn examined_after(story: &Story, damage: &Damage) -> Report {
 
 #[tokio::test]
 async fn every_kind_of_damage_is_found_by_its_check_and_told_without_its_secret() {
-    let story = story::play().await;
+    let story = Box::pin(story::play()).await;
     let mut missed = Vec::new();
     for damage in DAMAGES {
         let report = examined_after(&story, damage).await;

@@ -166,6 +166,24 @@ pub(crate) const DAMAGES: &[Damage] = &[
     ),
     damage(
         Gated,
+        "admitted_outside_its_process",
+        "deployment {succeeded}",
+        "INSERT INTO process_versions (process_id, version, document, digest, author_id, activated_by, activated_at, retired_by, \
+             retired_at) \
+         SELECT process_id, 2, document, digest, author_id, (SELECT max(id::text)::uuid FROM principals), '2020-01-01', author_id, \
+             '2099-01-01' FROM process_versions; \
+         UPDATE releases SET process_version = 2 WHERE process_version IS NOT NULL; \
+         UPDATE deployments SET gates = (SELECT jsonb_agg(g) FROM jsonb_array_elements(gates) g WHERE g->>'name' <> 'process') \
+         WHERE id = '{succeeded}'",
+    ),
+    damage(
+        Gated,
+        "sealed_without_a_process",
+        "release ",
+        "UPDATE process_versions SET activated_at = now() + interval '1 year'",
+    ),
+    damage(
+        Gated,
         "evidence_is_not_as_stated",
         "evidence ",
         "UPDATE evidence SET passed = NOT passed",

@@ -14,7 +14,7 @@ use std::{
 
 #[tokio::test]
 async fn a_shop_in_which_everything_has_happened_gives_no_finding_and_everything_was_looked_at() {
-    let story = story::play().await;
+    let story = Box::pin(story::play()).await;
     let states: BTreeSet<StateName> = story.deployments.iter().map(|(state, _)| *state).collect();
     for state in StateName::ALL {
         // What is being rolled back, and what failed for good, end at once in this story.

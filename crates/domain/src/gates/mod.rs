@@ -10,6 +10,7 @@ pub mod approval;
 pub mod concurrency;
 pub mod evidence;
 pub mod policy;
+pub mod process;
 pub mod promotion;
 pub mod rollback;
 pub mod schedule;
@@ -26,7 +27,9 @@ use std::fmt;
 pub enum GateName {
     /// The release itself is sealed and not withdrawn, and none of its components is recalled.
     Release,
-    /// The stage before succeeded with this same digest.
+    /// The environment is a stage of the release's process, and the stage before was passed.
+    Process,
+    /// The environment that this one promotes from ran this same digest.
     Promotion,
     /// What must have been stated about this digest was, passed, and is fresh.
     Evidence,
@@ -48,6 +51,7 @@ impl GateName {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Release => "release",
+            Self::Process => "process",
             Self::Promotion => "promotion",
             Self::Evidence => "evidence",
             Self::Policy => "policy",
@@ -147,7 +151,9 @@ pub struct Facts {
     pub kind: Kind,
     /// Why the release may not be deployed, if it may not.
     pub release_problem: Option<String>,
-    /// The stage before; none when the environment promotes from nowhere.
+    /// The way that the release goes.
+    pub process: process::Facts,
+    /// The environment before; none when the environment promotes from nowhere.
     pub promotion: Option<promotion::Facts>,
     /// What the policies in force say of it.
     pub policies: Judgement,
@@ -171,7 +177,7 @@ pub fn evaluate(facts: &Facts, now: Timestamp) -> Vec<Gate> {
         verdict,
         inputs,
     };
-    let mut gates = Vec::with_capacity(8);
+    let mut gates = Vec::with_capacity(9);
     if facts.kind == Kind::Deploy {
         gates.push(gate(
             GateName::Release,
@@ -180,6 +186,7 @@ pub fn evaluate(facts: &Facts, now: Timestamp) -> Vec<Gate> {
                 Some(problem) => (Verdict::refused(problem.clone()), Value::Null),
             },
         ));
+        gates.push(gate(GateName::Process, process::judge(&facts.process, now)));
         if let Some(promotion) = &facts.promotion {
             gates.push(gate(GateName::Promotion, promotion::judge(promotion, now)));
         }

@@ -30,6 +30,25 @@ fn good() -> Facts {
             failing: Vec::new(),
             release: "storefront@1.0.0".into(),
         }),
+        process: process::Facts {
+            process: "default".parse().unwrap(),
+            version: 1,
+            stage: Some("production".parse().unwrap()),
+            environment: "production".parse().unwrap(),
+            before: Some(process::Before {
+                stage: "staging".parse().unwrap(),
+                soak: SignedDuration::ZERO,
+                share: 100,
+                environments: vec![process::Passed {
+                    environment: "staging".parse().unwrap(),
+                    succeeded_at: Some(at(10)),
+                    succeeded: 1,
+                    targets: 1,
+                }],
+                failing: Vec::new(),
+            }),
+            release: "storefront@1.0.0".into(),
+        },
         policies: Judgement::default(),
         evidence: evidence::Facts::default(),
         approvals: vec![approval::Facts {
@@ -173,6 +192,11 @@ fn breakage() -> impl Strategy<Value = Breakage> {
             GateName::Promotion,
         ),
         (|f| f.evidence.required.push(required()), GateName::Evidence),
+        (|f| f.process.stage = None, GateName::Process),
+        (
+            |f| f.process.before.as_mut().unwrap().environments[0].succeeded = 0,
+            GateName::Process,
+        ),
         (
             |f| f.approvals[0].state = ApprovalState::Pending,
             GateName::Approval,

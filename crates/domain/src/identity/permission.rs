@@ -43,11 +43,15 @@ pub enum Permission {
     ServerRead,
     /// Write policies, put them in force and take them out of it.
     PolicyWrite,
+    /// Write processes.
+    ProcessWrite,
+    /// Put processes in force and take them out of it.
+    ProcessActivate,
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Read,
         Self::ServiceWrite,
         Self::ComponentWrite,
@@ -67,6 +71,8 @@ impl Permission {
         Self::ClusterWrite,
         Self::ServerRead,
         Self::PolicyWrite,
+        Self::ProcessWrite,
+        Self::ProcessActivate,
     ];
 
     /// As written in messages and in `GET /v1/me`.
@@ -92,6 +98,8 @@ impl Permission {
             Self::ClusterWrite => "cluster.write",
             Self::ServerRead => "server.read",
             Self::PolicyWrite => "policy.write",
+            Self::ProcessWrite => "process.write",
+            Self::ProcessActivate => "process.activate",
         }
     }
 }

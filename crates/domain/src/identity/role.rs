@@ -69,6 +69,7 @@ impl Role {
                 P::ComponentWrite,
                 P::EvidenceWrite,
                 P::TargetWrite,
+                P::ProcessWrite,
             ],
             Self::Manager => &[
                 P::Read,
@@ -81,7 +82,7 @@ impl Role {
                 P::DeploymentOperate,
                 P::DeploymentRollBack,
             ],
-            Self::Authority => &[P::Read, P::ApprovalDecide, P::PolicyWrite],
+            Self::Authority => &[P::Read, P::ApprovalDecide, P::PolicyWrite, P::ProcessActivate],
             Self::Auditor => &[P::Read, P::AuditRead],
             Self::Admin => &[
                 P::Read,

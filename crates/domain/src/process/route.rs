@@ -25,8 +25,8 @@ pub struct Neighbour<'a> {
 }
 
 impl Document {
-    /// The stage that an environment is, with its place in the document: the one that names it, else the one of its tier.
-    /// None: no deployment goes there.
+    /// The stage that an environment is, with its place in the document: the one that names it, else the one of its tier, else
+    /// the one that any is. None: no deployment goes there.
     #[must_use]
     pub fn stage_of(&self, environment: &Where) -> Option<(usize, &Stage)> {
         let at = |found: &dyn Fn(&Place) -> bool| {
@@ -34,11 +34,13 @@ impl Document {
             stages.find(|(_, stage)| found(&stage.place))
         };
         let named = at(&|place| matches!(place, Place::Environment(name) if *name == environment.name));
-        named.or_else(|| at(&|place| matches!(place, Place::Tier(tier) if *tier == environment.tier)))
+        let of_tier = || at(&|place| matches!(place, Place::Tier(tier) if *tier == environment.tier));
+        let any = || at(&|place| matches!(place, Place::Any));
+        named.or_else(of_tier).or_else(any)
     }
 
-    /// The nearest stage before one that is not passed over, of all environments there are. Stages of tiers are, if no
-    /// environment is that stage; stages that name an environment never. None for the first, and if there is no such stage.
+    /// The nearest stage before one that is not passed over, of all environments there are. Stages of tiers and of any are, if
+    /// no environment is that stage; stages that name an environment never. None for the first, and if there is no such stage.
     #[must_use]
     pub fn before<'a>(&'a self, stage: usize, all: &'a [Where]) -> Option<Neighbour<'a>> {
         self.stages.get(stage)?;
@@ -57,7 +59,7 @@ impl Document {
         let stage = self.stages.get(index)?;
         let is_it = |environment: &&Where| self.stage_of(environment).is_some_and(|(i, _)| i == index);
         let environments: Vec<_> = all.iter().filter(is_it).collect();
-        let passed_over = matches!(stage.place, Place::Tier(_)) && environments.is_empty();
+        let passed_over = !matches!(stage.place, Place::Environment(_)) && environments.is_empty();
         (!passed_over).then_some(Neighbour {
             index,
             stage,

@@ -67,6 +67,8 @@ pub enum Place {
     Environment(Name),
     /// Every one of this tier that no stage names.
     Tier(Tier),
+    /// Every one that is no other stage.
+    Any,
 }
 
 impl fmt::Display for Place {
@@ -74,6 +76,7 @@ impl fmt::Display for Place {
         match self {
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::Tier(tier) => write!(f, "tier {tier}"),
+            Self::Any => f.write_str("any environment"),
         }
     }
 }

@@ -31,6 +31,17 @@ fn document(places: Vec<Place>) -> Document {
     }
 }
 
+/// From tier to tier.
+fn tiers() -> Document {
+    let all = [Tier::Development, Tier::Test, Tier::Staging, Tier::Production];
+    Document {
+        description: String::new(),
+        stages: all
+            .map(|tier| Stage::new(name(tier.as_str()), Place::Tier(tier)))
+            .into(),
+    }
+}
+
 fn check(called: &str, what: &str) -> Check {
     Check {
         name: name(called),

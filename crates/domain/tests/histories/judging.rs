@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use slipway_domain::{
     approval::{Answer, Approval},
     deployment::{Kind, State, Transition},
-    gates::{self, Facts, Gate, GateName, approval, concurrency, evidence, promotion, rollback, schedule},
+    gates::{
+        self, Facts, Gate, GateName, approval, concurrency, evidence, process, promotion, rollback, schedule,
+    },
     policy::Judgement,
 };
 
@@ -51,6 +53,14 @@ impl World {
             },
             release_problem,
             promotion,
+            process: process::Facts {
+                process: "default".parse().unwrap(),
+                version: 1,
+                stage: Some("anywhere".parse().unwrap()),
+                environment: "somewhere".parse().unwrap(),
+                before: None,
+                release: "shop".to_owned(),
+            },
             policies: Judgement::default(),
             evidence: evidence::Facts::default(),
             approvals: d

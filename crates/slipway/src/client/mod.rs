@@ -20,7 +20,7 @@ use crate::server;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use commands::{
     approve, audit, cluster, component, deploy, drift, environment, events, evidence, identity, policy,
-    release, role_binding, service, status, target, team, token,
+    process, release, role_binding, service, status, target, team, token,
 };
 use exit::{Exit, Failure};
 use http::Api;
@@ -122,6 +122,9 @@ enum Command {
     /// Policies: your organisation's own rules about what may go where
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Processes: which stages releases go through
+    #[command(subcommand)]
+    Process(process::Command),
     /// Evidence: what is stated about component versions and releases, and what it is verified with
     #[command(subcommand)]
     Evidence(evidence::Command),
@@ -214,6 +217,7 @@ async fn dispatch(command: Command, global: &Global, out: Out) -> Result<(), Fai
         Command::Drift(drift) => drift.run(&context()?).await,
         Command::Approve(approve) => approve.run(&context()?).await,
         Command::Policy(command) => command.run(&context()?).await,
+        Command::Process(command) => command.run(&context()?).await,
         Command::Evidence(command) => command.run(&context()?).await,
         // A file is verified where nobody is signed in, and without trusting any server.
         Command::Audit(audit::Command::Verify(verify)) if verify.is_offline() => verify.offline(&out),

@@ -67,6 +67,32 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         invariant: Gated,
+        name: "admitted_outside_its_process",
+        found: "it was admitted and not judged by the process that its release pinned",
+        remedy: UNGATED,
+        of: Of::Deployment,
+        grace: None,
+        sql: "SELECT d.id, p.name || ' version ' || r.process_version AS detail FROM deployments d \
+              JOIN releases r ON r.id = d.release_id JOIN processes p ON p.id = r.process_id \
+              WHERE d.started_at IS NOT NULL AND d.kind = 'deploy' AND NOT d.heals \
+              AND (r.process_id, r.process_version) <> ('00000000-0000-7000-8000-000000000002'::uuid, 1) \
+              AND NOT d.gates @> '[{\"name\": \"process\", \"verdict\": \"satisfied\"}]'",
+    },
+    Check {
+        invariant: Gated,
+        name: "sealed_without_a_process",
+        found: "it is sealed, and the process that it pinned is not there, or was not in force when it was sealed",
+        remedy: FORGED,
+        of: Of::Release,
+        grace: Some(Grace::Overlap),
+        sql: "SELECT r.id, COALESCE(p.name, 'no process') || ' version ' || COALESCE(r.process_version::text, 'none') AS detail \
+              FROM releases r LEFT JOIN processes p ON p.id = r.process_id \
+              LEFT JOIN process_versions v ON (v.process_id, v.version) = (r.process_id, r.process_version) \
+              WHERE r.sealed_at IS NOT NULL AND r.process_id IS NOT NULL AND (v.version IS NULL OR v.activated_at IS NULL \
+              OR v.activated_at > r.sealed_at + make_interval(secs => $1) OR v.retired_at < r.sealed_at - make_interval(secs => $1))",
+    },
+    Check {
+        invariant: Gated,
         name: "evidence_is_not_as_stated",
         found: "its document is not the one that was stated, or it is kept as saying something else than it was read to say",
         remedy: "Slipway never writes this: the row was changed by hand. Find out who did, state it again from its source, and look \

@@ -17,7 +17,7 @@ use slipway_app::deployments::{self, Create};
         headers(("ETag" = String, description = "Its revision."), ("Location" = String, description = "Where it is.")))),
     extensions(
         ("x-slipway-permission" = json!("deployment.create")),
-        ("x-slipway-problems" = json!(["not-found", "release-state", "component-recalled", "not-promoted", "no-targets"])),
+        ("x-slipway-problems" = json!(["not-found", "release-state", "component-recalled", "not-promoted", "not-in-process", "no-targets"])),
     ),
 )]
 pub(super) async fn create(

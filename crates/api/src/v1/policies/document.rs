@@ -28,7 +28,8 @@ pub(super) fn read(given: PolicyDocument, faults: &mut Faults) -> Document {
     document
 }
 
-fn entries<W, D>(
+/// Reads entries, each with its faults at its place; those that cannot be read are left out.
+pub(crate) fn entries<W, D>(
     given: Vec<W>,
     pointer: &str,
     faults: &mut Faults,

@@ -1,6 +1,6 @@
 //! `/v1/policies`: an organisation's own rules.
 
-mod document;
+pub(super) mod document;
 mod evaluate;
 mod read;
 mod versions;

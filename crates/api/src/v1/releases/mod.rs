@@ -8,7 +8,7 @@ use crate::state::ApiState;
 use slipway_api_types::{
     component::ObjectRef,
     registry::{Overlay, OverlayTarget},
-    release::{ObjectDiff, PathChange, Release, ReleaseComponent},
+    release::{ObjectDiff, PathChange, Release, ReleaseComponent, ReleaseProcess},
 };
 use slipway_app::releases::ReleaseView;
 use slipway_domain::{component::bundle, release::ReleaseState, render};
@@ -49,6 +49,13 @@ fn wire(view: &ReleaseView) -> Release {
         editors: release.editors.iter().map(|editor| view.name(*editor)).collect(),
         sealed_by: seal.map(|seal| view.name(seal.by)),
         sealed_at: seal.map(|seal| seal.at),
+        process: view
+            .processes
+            .get(&release.id)
+            .map(|(name, version)| ReleaseProcess {
+                name: name.to_string(),
+                version: *version,
+            }),
         withdrawn_reason: match &release.state {
             ReleaseState::Withdrawn { reason, .. } => Some(reason.clone()),
             ReleaseState::Draft | ReleaseState::Sealed(_) => None,

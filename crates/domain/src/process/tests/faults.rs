@@ -162,12 +162,3 @@ fn a_check_of_two_stages_has_the_same_role_in_both() {
     twice.stages[1].checklist[0].role = Role::Authority;
     assert_eq!(pointers(&twice), ["/stages/1/checklist/0/role"]);
 }
-
-#[test]
-fn the_process_that_is_shipped_has_every_tier_in_order_and_asks_for_nothing() {
-    let shipped = default_document();
-    assert!(shipped.faults().is_empty());
-    let tiers = [Tier::Development, Tier::Test, Tier::Staging, Tier::Production];
-    let bare = tiers.map(|tier| Stage::new(name(tier.as_str()), Place::Tier(tier)));
-    assert_eq!(shipped.stages, bare);
-}

@@ -30,8 +30,27 @@ fn a_stage_that_names_an_environment_beats_one_of_its_tier_wherever_it_stands() 
 }
 
 #[test]
+fn what_is_no_other_stage_is_the_one_that_any_is() {
+    let process = document(vec![
+        environment("lab"),
+        Place::Any,
+        Place::Tier(Tier::Production),
+    ]);
+    let all = [
+        at("lab", Tier::Test),
+        at("east", Tier::Test),
+        at("eu", Tier::Production),
+    ];
+    let stages = all.each_ref().map(|one| process.stage_of(one).map(|(i, _)| i));
+    assert_eq!(stages, [Some(0), Some(1), Some(2)]);
+    assert_eq!(names(&process.before(2, &all).unwrap()), ["east"]);
+    let none = [all[0].clone(), all[2].clone()];
+    assert_eq!(names(&process.before(2, &none).unwrap()), ["lab"]);
+}
+
+#[test]
 fn stages_of_tiers_that_nobody_has_are_passed_over() {
-    let process = default_document();
+    let process = tiers();
     let all = [
         at("lab", Tier::Development),
         at("eu", Tier::Production),
@@ -74,7 +93,7 @@ fn a_stage_that_names_an_environment_that_is_not_there_is_not_passed_over() {
 
 #[test]
 fn beside_a_stage_that_is_not_there_is_none() {
-    let (process, all) = (default_document(), [at("lab", Tier::Development)]);
+    let (process, all) = (tiers(), [at("lab", Tier::Development)]);
     for stage in [4, 5, usize::MAX] {
         assert_eq!(process.before(stage, &all), None);
         assert_eq!(process.after(stage, &all), None);
@@ -87,8 +106,9 @@ fn worlds() -> impl Strategy<Value = (Document, Vec<Where>)> {
         .map(Place::Tier)
         .into_iter()
         .chain(["a", "b", "c"].map(environment))
+        .chain([Place::Any])
         .collect();
-    let places = prop::sample::subsequence(places, 1..=7).prop_shuffle();
+    let places = prop::sample::subsequence(places, 1..=8).prop_shuffle();
     let there = prop::collection::vec(prop::option::of(prop::sample::select(&TIERS[..])), 5);
     (places, there).prop_map(|(places, there)| {
         let named = ["a", "b", "c", "d", "e"].into_iter().zip(there);

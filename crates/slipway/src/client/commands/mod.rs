@@ -13,6 +13,7 @@ pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod identity;
 pub(crate) mod policy;
+pub(crate) mod process;
 pub(crate) mod release;
 pub(crate) mod role_binding;
 pub(crate) mod server;

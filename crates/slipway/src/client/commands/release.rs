@@ -243,6 +243,13 @@ impl Show for Release {
             ("CREATED", format!("{} by {}", time(self.created_at), self.author)),
             ("EDITED BY", self.editors.join(",")),
             ("SEALED", sealed.unwrap_or_default()),
+            (
+                "PROCESS",
+                self.process
+                    .as_ref()
+                    .map(|process| format!("{} version {}", process.name, process.version))
+                    .unwrap_or_default(),
+            ),
             ("NOTES", self.notes.trim_end().to_owned()),
         ]
     }
