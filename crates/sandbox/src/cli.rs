@@ -27,6 +27,8 @@ enum Command {
     Env(Folder),
     /// Stop the sandbox that runs in a folder.
     Down(Down),
+    /// Print the digest of an image as a Pod of a cluster has pulled it.
+    Pulled(crate::pulled::Pulled),
 }
 
 #[derive(Debug, Args)]
@@ -96,6 +98,7 @@ impl Cli {
                 Command::Up(up) => up.run().await,
                 Command::Env(folder) => folder.print_environment(),
                 Command::Down(down) => down.run().await,
+                Command::Pulled(pulled) => pulled.run().await,
             }
         })
     }

@@ -1,6 +1,7 @@
 //! `slipway-sandbox`: the real parts that tests and the quickstart run on, from the command line.
 
 mod cli;
+mod pulled;
 
 use std::process::ExitCode;
 

@@ -215,6 +215,22 @@ pub async fn newest(tx: &mut Tx, of: &[Digest]) -> Result<Vec<Statement>, Error>
     all(&query.build().fetch_all(tx.conn()).await?)
 }
 
+/// Everything that was ever stated about any of these digests, the newest last: at most ten thousand of them, the newest.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn every(tx: &mut Tx, of: &[Digest]) -> Result<Vec<Statement>, Error> {
+    let mut query = QueryBuilder::new(SELECT);
+    let digests: Vec<String> = of.iter().map(ToString::to_string).collect();
+    query
+        .push("WHERE e.digest = ANY(")
+        .push_bind(digests)
+        .push(") ORDER BY e.id DESC LIMIT 10000");
+    let mut statements = all(&query.build().fetch_all(tx.conn()).await?)?;
+    statements.reverse();
+    Ok(statements)
+}
+
 /// Has everything that waits to bring one of these somewhere looked at again at once, and says what that is.
 ///
 /// # Errors

@@ -118,6 +118,14 @@ impl TestApp {
         while timers::number(&self.app).await.expect("numbered events") > 0 {}
     }
 
+    /// Does what the timers do of deployments: looks at those that are due.
+    ///
+    /// # Panics
+    /// When the database refuses.
+    pub async fn look(&self) {
+        while timers::look(&self.app).await.expect("a look") > 0 {}
+    }
+
     /// Hears nothing of other servers any more, nor that the database is gone.
     pub async fn deafen(&mut self) {
         self.background.abort();

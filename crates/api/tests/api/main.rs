@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "an answer that cannot be read fails its test")]
 
 mod approvals;
+mod attacks;
 mod audit;
 mod conventions;
 mod deployments;

@@ -184,7 +184,7 @@ async fn check_parts(tx: &mut Tx, release: &Release) -> Result<(), Error> {
 }
 
 /// The first part of a release that was recalled, as a sentence.
-pub(super) async fn recalled_part(tx: &mut Tx, release: &Release) -> Result<Option<String>, Error> {
+pub(crate) async fn recalled_part(tx: &mut Tx, release: &Release) -> Result<Option<String>, Error> {
     for part in &release.components {
         let Some(version) = components::version(tx, part.id).await? else {
             continue;

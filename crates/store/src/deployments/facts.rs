@@ -98,6 +98,26 @@ pub async fn last_success(
     .transpose()
 }
 
+/// The last deployment of a release to an environment that began, else the last that was asked for; none that undoes or heals.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn last_of_release(
+    tx: &mut Tx,
+    release: ReleaseId,
+    environment: EnvironmentId,
+) -> Result<Option<DeploymentId>, Error> {
+    let id: Option<Uuid> = sqlx::query_scalar(
+        "SELECT id FROM deployments WHERE release_id = $1 AND environment_id = $2 AND kind = 'deploy' AND NOT heals \
+         ORDER BY started_at IS NOT NULL DESC, id DESC LIMIT 1",
+    )
+    .bind(release.uuid())
+    .bind(environment.uuid())
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(id.map(DeploymentId::from_uuid))
+}
+
 /// Those of the same service and environment that were asked for earlier and have not begun.
 ///
 /// # Errors

@@ -7,7 +7,8 @@ pub use changes::{
     due, insert, look_again, set_gates, set_look_at, set_policies_seen, set_rolled_back_by, touch, transition,
 };
 pub use facts::{
-    Holder, Success, active_of_release, approval_to_applied, earlier_waiting, history, holder, last_success,
+    Holder, Success, active_of_release, approval_to_applied, earlier_waiting, history, holder,
+    last_of_release, last_success,
 };
 
 use crate::{

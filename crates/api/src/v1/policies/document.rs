@@ -251,9 +251,10 @@ mod tests {
     use slipway_domain::policy::Policy;
 
     /// What Slipway ships with.
-    const SHIPPED: [&str; 2] = [
+    const SHIPPED: [&str; 3] = [
         include_str!("../../../../../deploy/policies/production-basics.yaml"),
         include_str!("../../../../../deploy/policies/deprecated-parts.yaml"),
+        include_str!("../../../../../deploy/policies/production-proofs.yaml"),
     ];
 
     #[test]
