@@ -28,10 +28,12 @@
 
 use crate::ids::DeploymentId;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 /// Names of the states, as in the API and the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StateName {
     /// A gate is not satisfied yet.
     Pending,

@@ -1,4 +1,13 @@
 //! Every required kind of evidence exists for the digest, passed, and is fresh enough; skipped is not passed.
+//!
+//! * [`finding`]: what becomes of each requirement, one subject at a time; the verdict is made of that.
+//! * [`record`]: what a verdict was judged on, as it is kept, and read back.
+
+pub mod finding;
+pub mod record;
+
+pub use finding::{Finding, each};
+pub use record::{Recorded, Seen, recorded};
 
 use super::Verdict;
 use crate::{
@@ -9,7 +18,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{collections::BTreeMap, fmt};
 
 /// Most counts that a reason repeats.
@@ -145,29 +154,21 @@ fn did_not_pass(standing: Standing<'_>, of: &str) -> String {
     )
 }
 
-/// What keeps one requirement from being met, and what would meet it.
-struct Fault {
-    reason: String,
-    unblocked_by: String,
-}
-
 /// Judges it. All that is missing, and why, is in one reason.
 #[must_use]
 pub fn judge(facts: &Facts, now: Timestamp) -> (Verdict, Value) {
     let stated = Stated::of(facts);
     let mut faults: BTreeMap<String, (String, Vec<String>)> = BTreeMap::new();
     let mut order = Vec::new();
-    for required in &facts.required {
-        for fault in stated.faults(&required.evidence, now) {
-            // Several may ask for the same: it is told once, with all who ask.
-            let (_, sources) = faults.entry(fault.reason.clone()).or_insert_with(|| {
-                order.push(fault.reason.clone());
-                (fault.unblocked_by, Vec::new())
-            });
-            let source = required.source.to_string();
-            if !sources.contains(&source) {
-                sources.push(source);
-            }
+    for finding in stated.findings(now).filter(|finding| !finding.met) {
+        // Several may ask for the same: it is told once, with all who ask.
+        let (_, sources) = faults.entry(finding.detail.clone()).or_insert_with(|| {
+            order.push(finding.detail);
+            (finding.unblocked_by.unwrap_or_default(), Vec::new())
+        });
+        let source = finding.source.to_string();
+        if !sources.contains(&source) {
+            sources.push(source);
         }
     }
     if order.is_empty() {
@@ -199,10 +200,11 @@ pub fn judge(facts: &Facts, now: Timestamp) -> (Verdict, Value) {
 pub fn satisfied_until(facts: &Facts, now: Timestamp) -> Option<Timestamp> {
     let stated = Stated::of(facts);
     let mut first = None;
-    for Required { evidence, .. } in &facts.required {
-        if !stated.faults(evidence, now).is_empty() {
+    for required in &facts.required {
+        if stated.of_one(required, now).iter().any(|finding| !finding.met) {
             return None;
         }
+        let evidence = &required.evidence;
         let Some(max_age) = evidence.max_age else {
             continue;
         };
@@ -266,123 +268,6 @@ impl<'f> Stated<'f> {
         required: &RequiredEvidence,
     ) -> impl Iterator<Item = &'f Statement> {
         self.standings(subject, required).filter_map(Standing::counts)
-    }
-
-    fn faults(&self, required: &RequiredEvidence, now: Timestamp) -> Vec<Fault> {
-        let mut subjects = self.subjects(required.of).peekable();
-        if subjects.peek().is_none() {
-            // What is required of nothing is not met by nothing.
-            let nobody = match required.of {
-                EvidenceOf::Release => "a release that is sealed",
-                EvidenceOf::EveryComponent => "a release with components",
-            };
-            return vec![Fault {
-                reason: format!("there is nothing that a {} could be about", required.kind.words()),
-                unblocked_by: nobody.to_owned(),
-            }];
-        }
-        subjects
-            .filter_map(|subject| {
-                self.fault(subject, required, now).map(|reason| Fault {
-                    reason,
-                    unblocked_by: add(subject, required.kind, required.name.as_ref()),
-                })
-            })
-            .collect()
-    }
-
-    /// Without a name, none of the kind may say that something is wrong, and one must meet the rest: otherwise a report
-    /// that failed could be passed over for another. Taking it back makes it no better.
-    fn fault(&self, subject: &Subject, required: &RequiredEvidence, now: Timestamp) -> Option<String> {
-        let (of, kind) = (&subject.called, required.kind);
-        let called = |name: &Name| format!("the {} `{name}` of {of}", kind.words());
-        let mut failed = self
-            .standings(subject, required)
-            .filter(|standing| !standing.of().normal.passed)
-            .map(|standing| did_not_pass(standing, of))
-            .peekable();
-        if failed.peek().is_some() {
-            return Some(failed.collect::<Vec<_>>().join(", "));
-        }
-        let mut candidates = self.candidates(subject, required).peekable();
-        if candidates.peek().is_none() {
-            let withdrawn = self
-                .standings(subject, required)
-                .find_map(|standing| match standing {
-                    Standing::Withdrawn(statement, withdrawal) => Some((statement, withdrawal)),
-                    Standing::Counts(_) => None,
-                });
-            return Some(match (withdrawn, &required.name) {
-                (Some((statement, withdrawal)), _) => format!(
-                    "{} was withdrawn ({}) and not stated again",
-                    called(&statement.normal.name),
-                    withdrawal.reason
-                ),
-                (None, Some(name)) => format!("{} is missing", called(name)),
-                (None, None) => format!("a {} of {of} is missing", kind.words()),
-            });
-        }
-        let mut unmet = Vec::new();
-        for statement in candidates {
-            if met(statement, required, now) {
-                return None;
-            }
-            let mut what = Vec::new();
-            if required.signed && statement.verified_by().is_none() {
-                what.push("is not signed with a key that was verified".to_owned());
-            }
-            if let Some(max_age) = required.max_age.filter(|age| too_old_at(statement, *age) <= now) {
-                let age = now.duration_since(statement.dates_from());
-                what.push(format!(
-                    "is {} old, and at most {} is allowed",
-                    span(age),
-                    span(max_age)
-                ));
-            }
-            unmet.push(format!(
-                "{} {}",
-                called(&statement.normal.name),
-                what.join(", and ")
-            ));
-        }
-        Some(unmet.join(", "))
-    }
-
-    fn inputs(&self, now: Timestamp) -> Value {
-        let required: Vec<_> = self
-            .facts
-            .required
-            .iter()
-            .map(|required| {
-                let evidence = &required.evidence;
-                json!({
-                    "source": required.source, "kind": evidence.kind, "name": evidence.name, "of": evidence.of,
-                    "max_age": evidence.max_age.map(span), "signed": evidence.signed,
-                })
-            })
-            .collect();
-        let of = |digest: &Digest| {
-            self.facts
-                .subjects
-                .iter()
-                .find(|subject| subject.digest == *digest)
-        };
-        let stated: Vec<_> = self
-            .standing
-            .values()
-            .flatten()
-            .filter_map(|standing| standing.counts())
-            .filter_map(|statement| {
-                let subject = of(&statement.digest)?;
-                Some(json!({
-                    "evidence": statement.id, "subject": subject.called, "digest": statement.digest,
-                    "kind": statement.normal.kind, "name": statement.normal.name, "passed": statement.normal.passed,
-                    "verified_by": statement.verified_by(), "dates_from": statement.dates_from(),
-                    "age": now.duration_since(statement.dates_from()).as_secs(),
-                }))
-            })
-            .collect();
-        json!({"required": required, "stated": stated})
     }
 }
 

@@ -5,6 +5,8 @@ use crate::{
 };
 use proptest::prelude::*;
 
+mod findings;
+
 fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
