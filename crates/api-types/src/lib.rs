@@ -8,6 +8,7 @@
 
 pub mod approval;
 pub mod audit;
+pub mod compliance;
 pub mod component;
 pub mod deployment;
 pub mod drift;

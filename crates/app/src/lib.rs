@@ -11,6 +11,7 @@
 pub mod approvals;
 pub mod audit;
 pub mod clusters;
+pub mod compliance;
 pub mod components;
 pub mod config;
 pub mod deployments;

@@ -66,6 +66,7 @@ pub(crate) fn base() -> OpenApi {
             "evidence",
             "What is stated about component versions and releases, and what it is verified with.",
         ),
+        ("reports", "What an auditor reads."),
         (
             "watching",
             "What happens, as it happens; and one cheap read of everything.",

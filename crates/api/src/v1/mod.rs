@@ -13,6 +13,7 @@ mod me;
 mod policies;
 mod processes;
 mod releases;
+mod reports;
 mod resolve;
 mod role_bindings;
 mod servers;
@@ -43,6 +44,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(policies::routes())
         .merge(evidence::routes())
         .merge(processes::routes())
+        .merge(reports::routes())
         .merge(drift::routes())
         .merge(audit::routes())
         .merge(status::routes())

@@ -19,6 +19,7 @@ mod policies;
 mod processes;
 mod registry;
 mod releases;
+mod reports;
 mod servers;
 mod status;
 mod system;

@@ -107,6 +107,9 @@ async fn send(person: &Person, operation: &Operation, things: &HashMap<&str, Str
     if operation.id == "diff_release" {
         path.push_str("?against=storefront@1.0.0");
     }
+    if operation.id == "get_compliance_report" {
+        path.push_str("?release=storefront@1.0.0");
+    }
     let mut request = person.request(operation.method.clone(), &path);
     if operation.method == Method::PATCH {
         request = request.header("if-match", "*");

@@ -48,6 +48,14 @@ pub(crate) enum Command {
         /// The release: service@version, or its id
         release: String,
     },
+    /// Report on everything that is asked of a release on its way, and what became of it
+    Compliance {
+        /// The release: service@version, or its id
+        release: String,
+        /// How it is written; markdown unless given
+        #[arg(long, value_enum)]
+        format: Option<Format>,
+    },
     /// Change a draft; what is not given stays
     Update {
         /// The release: service@version, or its id
@@ -104,6 +112,27 @@ impl Content {
             .or(self.notes);
         let config = self.config_file.map(|path| files::document(&path)).transpose()?;
         Ok((notes, config))
+    }
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people, and for a page of text
+    Markdown,
+    /// A page fit to print
+    Html,
+    /// For machines
+    Json,
+}
+
+impl Format {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+            Self::Json => "json",
+        }
     }
 }
 
@@ -167,6 +196,20 @@ impl Command {
                     .post(&["v1", "releases", &release, "withdraw"], &Reason { reason })
                     .await?;
                 cx.out.one::<Release>(&reply)
+            }
+            Self::Compliance { release, format } => {
+                let format = match format {
+                    Some(format) => format,
+                    None if cx.out.json_wanted() => Format::Json,
+                    None => Format::Markdown,
+                };
+                let query = vec![("release", release), ("format", format.as_str().to_owned())];
+                let reply = cx.api.get(&["v1", "reports", "compliance"], &query).await?;
+                if format == Format::Json {
+                    cx.out.json(&reply.body)
+                } else {
+                    cx.out.print(&reply.body)
+                }
             }
             Self::Diff { release, against } => {
                 let query = vec![("against", against)];
