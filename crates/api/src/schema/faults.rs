@@ -39,6 +39,10 @@ fn add(error: &ValidationError<'_>, faults: &mut Vec<ProblemFault>) {
         }
         // An optional part is written as "null or that": what is given is judged as "that".
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
+            if let Some(detail) = choices(&pointer, context) {
+                faults.push(ProblemFault { pointer, detail });
+                return;
+            }
             let meant = context
                 .iter()
                 .filter(|branch| !is_null_branch(branch))
@@ -62,6 +66,41 @@ fn add(error: &ValidationError<'_>, faults: &mut Vec<ProblemFault>) {
             detail: detail(error),
         }),
     }
+}
+
+/// What it could be, when it is nothing of that: each of several, where none fits far enough to say more.
+fn choices(pointer: &str, context: &[Vec<ValidationError<'_>>]) -> Option<String> {
+    let mut all: Vec<String> = Vec::new();
+    for branch in context.iter().filter(|branch| !is_null_branch(branch)) {
+        if branch
+            .iter()
+            .any(|error| error.instance_path().as_str() != pointer)
+        {
+            return None;
+        }
+        let choice = branch.iter().find_map(|error| match error.kind() {
+            Kind::Enum { options } => options.as_array().map(|options| {
+                let options = options.iter().filter_map(Value::as_str);
+                options.map(|option| format!("`{option}`")).collect::<Vec<_>>()
+            }),
+            _ => None,
+        });
+        let choice = choice.or_else(|| match branch.as_slice() {
+            [error] => match error.kind() {
+                Kind::Type {
+                    kind: TypeKind::Single(kind),
+                } => Some(vec![article(&kind.to_string())]),
+                _ => None,
+            },
+            _ => None,
+        });
+        for one in choice? {
+            if !all.contains(&one) {
+                all.push(one);
+            }
+        }
+    }
+    (all.len() > 1).then(|| format!("must be one of {}", all.join(", ")))
 }
 
 fn is_null_branch(branch: &[ValidationError<'_>]) -> bool {

@@ -148,6 +148,16 @@ async fn every_fault_of_a_policy_is_told_at_once_and_nothing_is_kept() {
     ] {
         assert!(told.iter().any(|told| told == pointer), "{pointer}: {told:?}");
     }
+    let mut odd = rule("odd", "true");
+    odd["effect"] = json!("explode");
+    let body = json!({"name": "careful", "document": {"rules": [odd]}});
+    let reply = world.authority.post("/v1/policies", body).await;
+    assert_eq!(reply.status, 422);
+    assert_eq!(reply.body["errors"][0]["pointer"], "/document/rules/0/effect");
+    assert_eq!(
+        reply.body["errors"][0]["detail"],
+        "must be one of `refuse`, `warn`, an object"
+    );
     let nobody = world.viewer.get("/v1/policies").await.expect(200);
     assert_eq!(nobody["items"], json!([]));
 }

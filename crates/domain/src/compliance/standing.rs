@@ -69,10 +69,8 @@ impl<'f> Place<'f> {
 
     /// What would bring it there.
     pub(super) fn a_deployment(&self) -> String {
-        format!(
-            "a deployment of {} to {}",
-            self.facts.release, self.stage.environment
-        )
+        let (release, environment) = (&self.facts.release, &self.stage.environment);
+        format!("a deployment of {release} to {environment}: slipway deploy create {release} {environment}")
     }
 
     /// Why nothing is met here, if nothing is.

@@ -63,7 +63,11 @@ pub fn judge(facts: &Facts) -> (Verdict, Value) {
                 format!("{} ({}) is {} here", holder.release, holder.id, holder.state)
             };
             (
-                Verdict::waiting(reason, None, format!("the end of {}", holder.id)),
+                Verdict::waiting(
+                    reason,
+                    None,
+                    format!("the end of {0}: slipway deploy watch {0}", holder.id),
+                ),
                 inputs,
             )
         }

@@ -15,7 +15,7 @@ pub mod promotion;
 pub mod rollback;
 pub mod schedule;
 
-use crate::{deployment::Kind, policy::Judgement};
+use crate::{Name, deployment::Kind, policy::Judgement};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -167,6 +167,13 @@ pub struct Facts {
     pub rollback: rollback::Facts,
     /// Who holds the environment.
     pub concurrency: concurrency::Facts,
+}
+
+/// What shows that a release works in an environment, with the command to ask for it.
+fn a_success(release: &str, environment: &Name) -> String {
+    format!(
+        "a deployment of {release} to {environment} that succeeds: slipway deploy create {release} {environment}"
+    )
 }
 
 /// Judges every gate that guards this kind of deployment.

@@ -99,14 +99,13 @@ impl Before {
         // Nothing of nothing has not passed.
         if targets == 0 || succeeded == 0 || succeeded * 100 < wanted * targets {
             let missing = self.environments.iter().filter(|one| one.counts() < one.targets);
-            let missing: Vec<_> = missing.map(|one| one.environment.as_str()).collect();
+            let missing: Vec<_> = missing
+                .map(|one| super::a_success(release, &one.environment))
+                .collect();
             let by = if missing.is_empty() {
                 format!("an environment that is the stage {before}")
             } else {
-                format!(
-                    "a deployment of {release} to {} that succeeds",
-                    missing.join(", ")
-                )
+                missing.join("; ")
             };
             return Verdict::waiting(
                 format!(
@@ -215,7 +214,10 @@ mod tests {
             "shop@1.0.0 has not passed the stage staging yet, which process careful, version 3, has before production: \
              2 of 4 targets succeeded, 100 % must"
         );
-        assert_eq!(unblocked_by, "a deployment of shop@1.0.0 to west that succeeds");
+        assert_eq!(
+            unblocked_by,
+            "a deployment of shop@1.0.0 to west that succeeds: slipway deploy create shop@1.0.0 west"
+        );
         let before = some.before.as_mut().unwrap();
         before.share = 50;
         before.soak = SignedDuration::from_secs(30);

@@ -38,12 +38,12 @@ pub fn judge(facts: &Facts, now: Timestamp) -> (Verdict, Value) {
         (None, _) => Verdict::waiting(
             format!("{} has not succeeded in {from} yet", facts.release),
             None,
-            format!("a deployment of {} to {from} that succeeds", facts.release),
+            super::a_success(&facts.release, from),
         ),
         (Some(_), Some(undone_by)) => Verdict::waiting(
             format!("{} was undone in {from} by {undone_by}", facts.release),
             None,
-            format!("a new deployment of {} to {from} that succeeds", facts.release),
+            super::a_success(&facts.release, from),
         ),
         (Some(_), None) if !facts.failing.is_empty() => {
             let reasons: Vec<_> = facts

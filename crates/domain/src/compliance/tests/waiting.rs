@@ -26,7 +26,9 @@ fn where_it_is_not_deployed_nothing_is_met_and_nothing_is_left_out() {
         );
         assert_eq!(
             requirement.unblocked_by.as_deref(),
-            Some("a deployment of storefront@1.0.0 to production-eu")
+            Some(
+                "a deployment of storefront@1.0.0 to production-eu: slipway deploy create storefront@1.0.0 production-eu"
+            )
         );
     }
     let evidence = found(&report, 1, "evidence");
