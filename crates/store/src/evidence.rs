@@ -237,13 +237,13 @@ pub async fn every(tx: &mut Tx, of: &[Digest]) -> Result<Vec<Statement>, Error> 
 /// When the database refuses.
 pub async fn look_again(tx: &mut Tx, of: &[Subject]) -> Result<Vec<DeploymentId>, Error> {
     let (versions, releases) = split(of);
-    // Never waits for a lock, as `deployments::look_again`; who is passed over is being judged at this moment, and looks
-    // again by itself while evidence is in its way, and at the claim.
+    // Waits for those that are being judged at this moment: they may have read what was stated before. Nobody who holds a
+    // deployment waits for what whoever states something holds, and these are taken in one order.
     let ids: Vec<Uuid> = sqlx::query_scalar(
         "UPDATE deployments SET look_at = now() WHERE id IN (SELECT d.id FROM deployments d \
          WHERE d.state IN ('pending', 'queued') AND d.kind = 'deploy' AND NOT d.heals AND (d.release_id = ANY($2) \
             OR EXISTS (SELECT 1 FROM release_components c WHERE c.release_id = d.release_id AND c.version_id = ANY($1))) \
-         ORDER BY d.id FOR NO KEY UPDATE OF d SKIP LOCKED) RETURNING id",
+         ORDER BY d.id FOR NO KEY UPDATE OF d) RETURNING id",
     )
     .bind(versions)
     .bind(releases)
