@@ -11,11 +11,13 @@ pub(super) const MAX_SIGNATURES: usize = 8;
 const ED25519_INFO: &[u8] = &[
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
+const ED25519_KEY: usize = 32;
 /// The same of a point on P-256 that is not compressed (RFC 5480).
 const P256_INFO: &[u8] = &[
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
 ];
+const P256_POINT: usize = 64;
 
 /// Public keys, each with the name that it was configured under.
 #[derive(Debug, Clone, Default)]
@@ -79,9 +81,11 @@ fn key(text: &str) -> Result<ParsedPublicKey, &'static str> {
         return Err(WRONG);
     };
     let info = section.contents();
+    // The parser passes over what follows a key, with which one key would be two.
+    let is = |kind: &[u8], key: usize| info.starts_with(kind) && info.len() == kind.len() + key;
     let parsed = match section.tag() {
-        "PUBLIC KEY" if info.starts_with(ED25519_INFO) => ParsedPublicKey::new(&ED25519, info),
-        "PUBLIC KEY" if info.starts_with(P256_INFO) => ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, info),
+        "PUBLIC KEY" if is(ED25519_INFO, ED25519_KEY) => ParsedPublicKey::new(&ED25519, info),
+        "PUBLIC KEY" if is(P256_INFO, P256_POINT) => ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, info),
         _ => return Err(WRONG),
     };
     parsed.map_err(|_| WRONG)

@@ -159,6 +159,7 @@ impl Reading<'_> {
             document.fault(self.formats());
             return Err(Faults::new());
         }
+        self.must_be(Format::Cosign, document);
         let Some((payload, by)) = cosign::open(document, self.keys) else {
             return Err(Faults::new());
         };
@@ -189,6 +190,7 @@ impl Reading<'_> {
                 content: in_toto::provenance(statement),
             },
             (Kind::Signature, _) => {
+                self.must_be(Format::InToto, statement);
                 if signature == Signature::NotSigned {
                     statement.fault("nobody signed it");
                 }
@@ -275,6 +277,15 @@ impl Reading<'_> {
             tool: content.tool,
             produced_at: content.produced_at,
         })
+    }
+
+    /// A document that tells its format by itself must be what is asked for.
+    fn must_be(&self, format: Format, document: &At<'_, '_>) {
+        if let Some(asked) = self.format
+            && asked != format
+        {
+            document.fault(format!("is {format}, not {asked}"));
+        }
     }
 
     /// What to say of a document that is none of its kind.

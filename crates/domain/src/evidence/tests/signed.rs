@@ -5,7 +5,8 @@ use super::{
 use crate::{
     Digest, Faults, Name,
     evidence::{
-        Format, Keys, Kind, Normal, Signature, dsse::pre_authentication_encoding, in_toto::PAYLOAD_TYPE, read,
+        Format, Keys, Kind, Normal, Reading, Signature, dsse::pre_authentication_encoding,
+        in_toto::PAYLOAD_TYPE, read,
     },
 };
 use aws_lc_rs::{
@@ -339,6 +340,46 @@ fn a_simple_signature_is_verified_and_is_about_its_digest() {
     assert!(refused(Kind::Signature, &keys, &untyped).starts_with("/Payload/critical/type: is"));
     assert!(refused(Kind::Scan, &keys, &good).contains("a document of the kind `scan`"));
     assert!(refused(Kind::Signature, &Keys::default(), &good).contains("no key is configured"));
+}
+
+#[test]
+fn a_signature_is_of_the_format_that_is_asked_for() {
+    let signer = Signer::ed25519();
+    let keys = keys(&[("release", &signer)]);
+    let payload = simple_signing(&bound().to_string());
+    let printed = json!({"Base64Signature": STANDARD.encode(signer.sign(payload.as_bytes())), "Payload": STANDARD.encode(&payload)});
+    let envelope = signer.envelope(&provenance(&bound_hex()));
+    for (document, is, other) in [
+        (&printed, Format::Cosign, Format::InToto),
+        (&envelope, Format::InToto, Format::Cosign),
+    ] {
+        let as_format = |format| {
+            let asked = Reading {
+                format: Some(format),
+                ..reading(Kind::Signature, &keys, &[])
+            };
+            read(
+                document.to_string().as_bytes(),
+                &Reading {
+                    bound_to: &[bound()],
+                    ..asked
+                },
+            )
+        };
+        assert_eq!(as_format(is).unwrap().format, is);
+        let faults = as_format(other).unwrap_err().to_string();
+        assert!(faults.contains(&format!("is {is}, not {other}")), "{faults}");
+    }
+}
+
+#[test]
+fn nothing_follows_a_key_so_that_one_key_is_never_two() {
+    for signer in [Signer::ed25519(), Signer::p256()] {
+        let mut info = pem::parse(signer.pem()).unwrap().into_contents();
+        info.push(0);
+        let longer = pem::encode(&pem::Pem::new("PUBLIC KEY", info));
+        assert!(Keys::read([("one".parse().unwrap(), longer.as_str())]).is_err());
+    }
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn compares(compare: &Compare, facts: Known<'_, '_>) -> Result<bool, String> {
     match Cel::resolve(whole, &sides) {
         Ok(Cel::Bool(so)) => Ok(so),
         Ok(_) => Err(cannot()),
-        Err(error) => Err(format!("{}: {error}", cannot())),
+        Err(error) => Err(format!("{}: {}", cannot(), said(&error))),
     }
 }
 
@@ -181,10 +181,42 @@ fn entries(over: &Part, facts: Known<'_, '_>) -> Result<Vec<Cel>, String> {
 pub(super) fn why(part: &Part, error: &ExecutionError) -> String {
     match error {
         ExecutionError::NoSuchKey(key) => format!(
-            "`{}` cannot be said: there is no `{key}`. Say `has(…)` first where it may be missing",
-            part.text
+            "`{}` cannot be said: there is no `{}`. Say `has(…)` first where it may be missing",
+            part.text,
+            key.chars().take(MAX_VALUE).collect::<String>()
         ),
-        error => format!("`{}` cannot be said: {error}", part.text),
+        error => format!("`{}` cannot be said: {}", part.text, said(error)),
+    }
+}
+
+/// What CEL says is wrong, in few words that are the same each time: of values it is told what they are, not what is in
+/// them, which may be a lot, and in an order that is another one each time.
+fn said(error: &ExecutionError) -> String {
+    use ExecutionError as E;
+    match error {
+        E::InvalidArgumentCount { .. }
+        | E::UnexpectedType { .. }
+        | E::NoSuchKey(_)
+        | E::NoSuchOverload(_)
+        | E::UndeclaredReference(_)
+        | E::MissingArgumentOrTarget
+        | E::FunctionError { .. } => error.to_string().chars().take(MAX_VALUE).collect(),
+        E::UnsupportedTargetType { target } => format!("there is no such function of {}", target.type_of()),
+        E::NotSupportedAsMethod { method, target } => {
+            format!("there is no `{method}` of {}", target.type_of())
+        }
+        E::UnsupportedKeyType(key) => format!("{} is no key", key.type_of()),
+        E::ValuesNotComparable(left, right) => {
+            format!("{} is not compared with {}", left.type_of(), right.type_of())
+        }
+        E::UnsupportedBinaryOperator(operator, left, right) => {
+            format!("there is no {} {operator} {}", left.type_of(), right.type_of())
+        }
+        E::UnsupportedIndex(index, of) => format!("{} is no index of {}", index.type_of(), of.type_of()),
+        E::DivisionByZero(_) | E::RemainderByZero(_) => "it is divided by zero".to_owned(),
+        E::Overflow(operator, ..) => format!("what comes out of `{operator}` is too large"),
+        E::IndexOutOfBounds(Cel::Int(index)) => format!("there is no entry {index}"),
+        _ => "it cannot be evaluated".to_owned(),
     }
 }
 
