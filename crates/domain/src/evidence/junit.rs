@@ -30,13 +30,18 @@ pub(super) fn read(text: &str) -> Result<Content, Faults> {
         let before = reader.buffer_position();
         let event = reader
             .read_event()
-            .map_err(|error| fault(text, reader.error_position(), &format!("no XML: {error}")))?;
+            .map_err(|error| no_xml(text, reader.error_position(), &error.to_string()))?;
         match report.event(&event) {
             Ok(true) => {}
             Ok(false) => return Ok(report.content()),
             Err(detail) => return Err(fault(text, before, &detail)),
         }
     }
+}
+
+/// The parser repeats names of elements, which may be of any length.
+fn no_xml(text: &str, position: u64, error: &str) -> Faults {
+    fault(text, position, &format!("no XML: {}", shortened(error)))
 }
 
 fn fault(text: &str, position: u64, detail: &str) -> Faults {

@@ -366,7 +366,8 @@ impl Document {
         if self.examples.len() > MAX_EXAMPLES {
             faults.add("/examples", format!("are {MAX_EXAMPLES} at most"));
         }
-        for (i, rule) in self.rules.iter().enumerate() {
+        // Each is looked at beside all before it: no more of them than there may be.
+        for (i, rule) in self.rules.iter().enumerate().take(MAX_RULES) {
             if self.rules[..i].iter().any(|other| other.name == rule.name) {
                 faults.add(
                     format!("/rules/{i}/name"),
@@ -374,7 +375,7 @@ impl Document {
                 );
             }
         }
-        for (i, example) in self.examples.iter().enumerate() {
+        for (i, example) in self.examples.iter().enumerate().take(MAX_EXAMPLES) {
             if example.name.trim().is_empty() || example.name.chars().count() > 200 {
                 faults.add(format!("/examples/{i}/name"), "has 1 to 200 characters");
             }

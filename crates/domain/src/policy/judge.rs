@@ -1,7 +1,9 @@
 //! What policies say of a deployment: every rule of every policy that covers it, with its reasons.
 
 use super::{
-    document::{Document, Effect, Example, Overall, Place, Ready, RequiredApproval, RequiredEvidence, Told},
+    document::{
+        Document, Effect, Example, MAX_RULES, Overall, Place, Ready, RequiredApproval, RequiredEvidence, Told,
+    },
     expression::{Because, Condition, Outcome},
     facts::Facts,
 };
@@ -201,7 +203,7 @@ impl Policy {
     pub fn new(name: Name, version: i64, document: Document) -> Result<Self, Faults> {
         let mut faults = document.faults();
         let mut rules = Vec::with_capacity(document.rules.len());
-        for (i, rule) in document.rules.iter().enumerate() {
+        for (i, rule) in document.rules.iter().enumerate().take(MAX_RULES) {
             let mut of_rule = Faults::new();
             rules.extend(rule.ready(&mut of_rule));
             faults.nest(&format!("/rules/{i}"), of_rule);

@@ -25,7 +25,8 @@ impl Document {
         if self.stages.is_empty() || self.stages.len() > MAX_STAGES {
             faults.add("/stages", format!("are 1 to {MAX_STAGES}"));
         }
-        for (i, stage) in self.stages.iter().enumerate() {
+        // Each is looked at beside all before it: no more of them than there may be.
+        for (i, stage) in self.stages.iter().enumerate().take(MAX_STAGES) {
             let mut inner = stage.faults();
             stage.beside(&self.stages[..i], &mut inner);
             faults.nest(&format!("/stages/{i}"), inner);
@@ -54,7 +55,7 @@ impl Stage {
         if self.evidence.len() > MAX_EVIDENCE {
             faults.add("/evidence", format!("are {MAX_EVIDENCE} at most"));
         }
-        for (i, required) in self.evidence.iter().enumerate() {
+        for (i, required) in self.evidence.iter().enumerate().take(MAX_EVIDENCE) {
             faults.nest(&format!("/evidence/{i}"), required.faults());
             if self.evidence[..i].contains(required) {
                 faults.add(format!("/evidence/{i}"), "is asked for earlier in the stage too");
@@ -66,7 +67,7 @@ impl Stage {
         if self.checklist.len() > MAX_CHECKS {
             faults.add("/checklist", format!("are {MAX_CHECKS} at most"));
         }
-        for (i, check) in self.checklist.iter().enumerate() {
+        for (i, check) in self.checklist.iter().enumerate().take(MAX_CHECKS) {
             if self.checklist[..i].iter().any(|other| other.name == check.name) {
                 faults.add(
                     format!("/checklist/{i}/name"),
@@ -99,7 +100,7 @@ impl Stage {
                 format!("the {} is the stage {} already", self.place, other.name),
             );
         }
-        for (i, check) in self.checklist.iter().enumerate() {
+        for (i, check) in self.checklist.iter().enumerate().take(MAX_CHECKS) {
             let known = earlier.iter().find_map(|other| {
                 let mut checks = other.checklist.iter();
                 Some((other, checks.find(|known| known.name == check.name)?))

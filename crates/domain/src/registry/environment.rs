@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// Most waves of a deployment.
+pub const MAX_WAVES: usize = 50;
 
 /// What kind of environment it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -96,10 +98,11 @@ impl Wave {
     #[must_use]
     pub fn faults(waves: &[Self]) -> Faults {
         let mut faults = Faults::new();
-        if waves.len() > 50 {
-            faults.add("", "are 50 at most");
+        if waves.len() > MAX_WAVES {
+            faults.add("", format!("are {MAX_WAVES} at most"));
         }
-        for (i, wave) in waves.iter().enumerate() {
+        // Each is looked at beside all before it: no more of them than there may be.
+        for (i, wave) in waves.iter().enumerate().take(MAX_WAVES) {
             if waves[..i].iter().any(|other| other.name == wave.name) {
                 faults.add(
                     format!("/{i}/name"),

@@ -48,8 +48,12 @@ fn processes() {
         let kept = serde_json::to_string(&document).unwrap();
         prop_assert_eq!(&serde_json::from_str::<Document>(&kept).unwrap(), &document);
         is_a_picture(&document)?;
-        is_a_way(&document, &written.environments)?;
-        judged(&document)
+        let judged = judged(&document)?;
+        // Asked of none that is longer than it may be: each stage is looked for beside all others.
+        if document.stages.len() <= MAX_STAGES {
+            is_a_way(&document, &written.environments)?;
+        }
+        Ok(judged)
     });
 }
 

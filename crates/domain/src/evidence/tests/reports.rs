@@ -102,6 +102,12 @@ fn what_is_no_report_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_name_of_any_length_is_not_repeated_in_full() {
+    let said = fault(&format!("<testsuite><{}></testsuite>", "x".repeat(5_000)));
+    assert!(said.starts_with("no XML: ") && said.len() < 300, "{said}");
+}
+
+#[test]
 fn there_is_no_dtd_and_no_entity() {
     let bomb = r#"<?xml version="1.0"?>
 <!DOCTYPE testsuites [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>

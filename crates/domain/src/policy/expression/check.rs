@@ -7,6 +7,7 @@ use super::{
 };
 use crate::policy::facts::Shape;
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators as op};
+use std::collections::HashSet;
 
 /// Functions that are called by themselves.
 const GLOBAL: [&str; 5] = ["size", "int", "double", "string", "has"];
@@ -14,16 +15,26 @@ const GLOBAL: [&str; 5] = ["size", "int", "double", "string", "has"];
 const MEMBER: [&str; 4] = ["size", "contains", "startsWith", "endsWith"];
 const LOGICAL: [&str; 3] = [op::LOGICAL_AND, op::LOGICAL_OR, op::LOGICAL_NOT];
 
-/// Everything that is wrong with it, and that it comes out as what is wanted, as far as that is known.
-pub(super) fn faults(expr: &IdedExpr, roots: &'static Shape, wanted: Shape) -> Vec<String> {
+/// The comparisons in it, by their ids, of what may be lists and objects on both sides; or everything that is wrong with it,
+/// and that it comes out as what is wanted, as far as that is known.
+pub(super) fn checked(
+    expr: &IdedExpr,
+    roots: &'static Shape,
+    wanted: Shape,
+) -> Result<HashSet<u64>, Vec<String>> {
     let mut checker = Checker {
         roots,
         variables: Vec::new(),
         faults: Vec::new(),
+        deep: HashSet::new(),
     };
     let shape = checker.shape_of(expr);
     checker.must_be(wanted, shape, expr);
-    checker.faults
+    if checker.faults.is_empty() {
+        Ok(checker.deep)
+    } else {
+        Err(checker.faults)
+    }
 }
 
 struct Checker {
@@ -31,6 +42,7 @@ struct Checker {
     /// Of the loops around, the innermost last.
     variables: Vec<(String, Shape)>,
     faults: Vec<String>,
+    deep: HashSet<u64>,
 }
 
 impl Checker {
@@ -188,6 +200,8 @@ impl Checker {
         }
         self.variables.pop();
         match name {
+            // Of an object, its keys.
+            op::FILTER if matches!(range, Shape::Map(_)) => Shape::List(&Shape::Text),
             op::FILTER => range,
             op::MAP => Shape::Any,
             _ => Shape::Bool,
@@ -210,6 +224,18 @@ impl Checker {
     }
 
     fn called(&mut self, name: &str, args: &[IdedExpr], shapes: &[Shape], whole: &IdedExpr) -> Shape {
+        let may_be_deep = |(shape, arg): (&Shape, &IdedExpr)| {
+            let deep = matches!(
+                shape,
+                Shape::List(_) | Shape::Map(_) | Shape::Object(_) | Shape::Any
+            );
+            deep && !matches!(arg.expr, Expr::Literal(_))
+        };
+        // What something is looked for in is a list in any case.
+        let compared = if name == op::IN { 1 } else { args.len() };
+        if shapes.iter().zip(args).take(compared).all(may_be_deep) {
+            self.deep.insert(whole.id);
+        }
         if ALIKE.contains(&name) && shapes.len() == 2 {
             self.alike(shapes[0], shapes[1], args, whole);
             return Shape::Bool;

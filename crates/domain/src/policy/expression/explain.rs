@@ -4,10 +4,19 @@ use super::{
     limits::MAX_LOOKS,
     tree::{Compare, Each, Node, Part, Which},
 };
-use cel::{Context, ExecutionError, Value as Cel};
+use crate::policy::facts::{Extent, Facts};
+use cel::{
+    Context, ExecutionError, Value as Cel,
+    common::{
+        ast::operators as op,
+        traits,
+        types::{CelBool, CelList, CelMap},
+        value::{CowVal, Val},
+    },
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::cell::Cell;
+use std::{cell::Cell, cmp::Ordering};
 
 /// How many entries of a list are shown.
 const SHOWN: usize = 3;
@@ -55,26 +64,26 @@ pub struct Saw {
 #[derive(Clone, Copy)]
 struct Known<'a, 'b> {
     context: &'b Context<'a, 'static>,
+    extent: Extent,
     left: &'b Cell<usize>,
+}
+
+/// What cannot be said because it would look at too much.
+fn too_much() -> String {
+    format!("it looks at more than {MAX_LOOKS} entries of lists, one by one")
 }
 
 impl<'b> Known<'_, 'b> {
     fn look(self, entries: usize) -> Result<(), String> {
-        match self.left.get().checked_sub(entries) {
-            Some(left) => {
-                self.left.set(left);
-                Ok(())
-            }
-            None => Err(format!(
-                "it looks at more than {MAX_LOOKS} entries of lists, one by one"
-            )),
-        }
+        let left = self.left.get().checked_sub(entries);
+        self.left.set(left.unwrap_or(0));
+        left.map(|_| ()).ok_or_else(too_much)
     }
 
     /// With the entry of a list under its name.
-    fn with(self, name: &str, entry: Cel) -> Context<'b, 'static> {
+    fn with(self, name: &str, entry: &(dyn Val + 'static)) -> Context<'b, 'static> {
         let mut inner = self.context.new_inner_scope();
-        inner.add_variable_from_value(name, entry);
+        inner.add_variable_as_val(name, entry.clone_as_boxed());
         inner
     }
 
@@ -85,16 +94,18 @@ impl<'b> Known<'_, 'b> {
     {
         Known {
             context,
+            extent: self.extent,
             left: self.left,
         }
     }
 }
 
 /// Judges a tree, from the left to the right, no further than needed.
-pub(super) fn judge(node: &Node, facts: &Context<'_, 'static>) -> Outcome {
+pub(super) fn judge(node: &Node, facts: &Facts) -> Outcome {
     let left = Cell::new(MAX_LOOKS);
     let known = Known {
-        context: facts,
+        context: facts.context(),
+        extent: facts.extent(),
         left: &left,
     };
     match evaluate(node, known) {
@@ -114,7 +125,9 @@ fn evaluate(node: &Node, facts: Known<'_, '_>) -> Result<bool, String> {
             evaluate(branch, facts)
         }
         Node::Each(each) => {
-            for entry in entries(&each.over, facts)? {
+            let over = value(&each.over, facts)?;
+            let mut entries = entries(&each.over, &over)?;
+            while let Some(entry) = entries.next() {
                 facts.look(1)?;
                 let inner = facts.with(&each.name, entry);
                 if evaluate(&each.body, facts.within(&inner))? == (each.which == Which::Any) {
@@ -128,53 +141,98 @@ fn evaluate(node: &Node, facts: Known<'_, '_>) -> Result<bool, String> {
     }
 }
 
-/// One call for both sides, so that CEL says what is alike.
+/// As CEL compares the values of both sides.
 fn compares(compare: &Compare, facts: Known<'_, '_>) -> Result<bool, String> {
-    let Compare {
-        operator,
-        left,
-        right,
-        ..
-    } = compare;
-    let (left_value, right_value) = (value(left, facts)?, value(right, facts)?);
-    let mut sides = facts.context.new_inner_scope();
-    sides.add_variable_from_value("left", left_value);
-    sides.add_variable_from_value("right", right_value);
-    let cannot = || format!("`{}` and `{}` cannot be compared", left.text, right.text);
-    let whole = super::tree::comparison(operator).ok_or_else(cannot)?;
-    match Cel::resolve(whole, &sides) {
-        Ok(Cel::Bool(so)) => Ok(so),
-        Ok(_) => Err(cannot()),
-        Err(error) => Err(format!("{}: {}", cannot(), said(&error))),
+    facts.look(compare.looks.at(facts.extent))?;
+    let (left, right) = (resolved(&compare.left, facts)?, resolved(&compare.right, facts)?);
+    let (left, right) = (left.as_ref(), right.as_ref());
+    let compared = match compare.operator {
+        op::EQUALS | op::NOT_EQUALS => {
+            let alike = size(left, MAX_LOOKS).min(size(right, MAX_LOOKS));
+            facts.look(alike)?;
+            Ok(left.equals(right) == (compare.operator == op::EQUALS))
+        }
+        op::IN => {
+            let entries = right
+                .downcast_ref::<CelList>()
+                .map_or(0, |list| list.inner().len());
+            facts.look(entries.saturating_mul(1 + size(left, MAX_LOOKS)))?;
+            right
+                .as_container()
+                .map_or(Err(None), |list| list.contains(left).map_err(Some))
+        }
+        operator => ordered(left, right).map(|order| match operator {
+            op::LESS => order == Ordering::Less,
+            op::LESS_EQUALS => order != Ordering::Greater,
+            op::GREATER => order == Ordering::Greater,
+            _ => order != Ordering::Less,
+        }),
+    };
+    compared.map_err(|error| {
+        let cannot = format!(
+            "`{}` and `{}` cannot be compared",
+            compare.left.text, compare.right.text
+        );
+        let why = error.map_or_else(
+            || format!("{} with {}", kind(left), kind(right)),
+            |error| said(&error),
+        );
+        format!("{cannot}: {why}")
+    })
+}
+
+fn ordered(left: &dyn Val, right: &dyn Val) -> Result<Ordering, Option<ExecutionError>> {
+    left.as_comparer()
+        .map_or(Err(None), |comparer| comparer.compare(right).map_err(Some))
+}
+
+/// How many entries there are in a value, and in those, up to so many: none in what is neither a list nor an object.
+fn size(value: &dyn Val, most: usize) -> usize {
+    let mut entries = 0;
+    let mut add = |entry: &dyn Val| {
+        entries += 1 + size(entry, most.saturating_sub(entries + 1));
+        entries < most
+    };
+    if let Some(list) = value.downcast_ref::<CelList>() {
+        let _ = list.inner().iter().all(|entry| add(entry.as_ref()));
+    } else if let Some(map) = value.downcast_ref::<CelMap>() {
+        let _ = map.inner().values().all(|entry| add(entry.as_ref()));
     }
+    entries
 }
 
 fn truth(part: &Part, facts: Known<'_, '_>) -> Result<bool, String> {
-    match value(part, facts)? {
-        Cel::Bool(so) => Ok(so),
-        other => Err(format!(
-            "`{}` is {}, not true or false",
-            part.text,
-            other.type_of()
-        )),
-    }
+    let value = value(part, facts)?;
+    value
+        .downcast_ref::<CelBool>()
+        .map(|so| *so.inner())
+        .ok_or_else(|| format!("`{}` is {}, not true or false", part.text, kind(value.as_ref())))
 }
 
-fn value(part: &Part, facts: Known<'_, '_>) -> Result<Cel, String> {
-    facts.look(part.looks)?;
-    Cel::resolve(&part.expr, facts.context).map_err(|error| why(part, &error))
+fn value<'b>(part: &'b Part, facts: Known<'_, 'b>) -> Result<CowVal<'b, 'static>, String> {
+    facts.look(part.looks.at(facts.extent))?;
+    resolved(part, facts)
 }
 
-fn entries(over: &Part, facts: Known<'_, '_>) -> Result<Vec<Cel>, String> {
-    match value(over, facts)? {
-        Cel::List(entries) => Ok(entries.to_vec()),
-        Cel::Map(map) => Ok(map
-            .map
-            .keys()
-            .map(|key| Cel::String(std::sync::Arc::new(key.to_string())))
-            .collect()),
-        other => Err(format!("`{}` is {}, not a list", over.text, other.type_of())),
-    }
+/// As [`value`], where that it looks at something is counted elsewhere.
+fn resolved<'b>(part: &'b Part, facts: Known<'_, 'b>) -> Result<CowVal<'b, 'static>, String> {
+    Cel::resolve_val(&part.expr, facts.context).map_err(|error| why(part, &error))
+}
+
+/// What a value is, in a word.
+fn kind(value: &dyn Val) -> &str {
+    value.get_type().name()
+}
+
+/// The entries of a list, or the keys of an object.
+fn entries<'v>(
+    over: &Part,
+    value: &'v CowVal<'_, 'static>,
+) -> Result<Box<dyn traits::Iterator<'v, 'static> + 'v>, String> {
+    let iterable = value.as_iterable();
+    iterable
+        .map(traits::Iterable::iter)
+        .ok_or_else(|| format!("`{}` is {}, not a list", over.text, kind(value.as_ref())))
 }
 
 /// Why a part has no value.
@@ -221,12 +279,13 @@ fn said(error: &ExecutionError) -> String {
 }
 
 /// The parts that decided, the first of them first.
-pub(super) fn explain(node: &Node, facts: &Context<'_, 'static>) -> Vec<Because> {
+pub(super) fn explain(node: &Node, facts: &Facts) -> Vec<Because> {
     let mut because = Vec::new();
     // A part is evaluated by itself, and as a part of others: more often, but not without end.
     let left = Cell::new(MAX_LOOKS * 2);
     let known = Known {
-        context: facts,
+        context: facts.context(),
+        extent: facts.extent(),
         left: &left,
     };
     gather(node, known, "", &mut because);
@@ -290,32 +349,37 @@ fn each(
         text,
     } = node;
     let which = *which;
-    let found = match entries(over, facts) {
-        Ok(found) => found,
-        Err(detail) => {
-            because.push(Because {
-                expression: text.to_owned(),
-                is: None,
-                detail: placed(at, detail),
-                would_change: None,
-                saw: Vec::new(),
-            });
-            return;
-        }
+    let cannot = |detail| Because {
+        expression: text.to_owned(),
+        is: None,
+        detail: placed(at, detail),
+        would_change: None,
+        saw: Vec::new(),
     };
-    let total = found.len();
+    let list = match value(over, facts) {
+        Ok(list) => list,
+        Err(detail) => return because.push(cannot(detail)),
+    };
+    let mut found = match entries(over, &list) {
+        Ok(found) => found,
+        Err(detail) => return because.push(cannot(detail)),
+    };
+    let mut total = 0;
     let mut telling = Vec::new();
-    for (i, entry) in found.into_iter().enumerate() {
-        let inner = facts.with(name, entry.clone());
+    while let Some(entry) = found.next() {
         // Of `all`, those that are not so; of `exists`, those that are, or else all.
-        let of_interest = match (evaluate(body, facts.within(&inner)), outcome) {
-            (Ok(so), Ok(whole)) => so == *whole,
-            (Err(_), _) => true,
-            (Ok(_), Err(_)) => false,
+        let of_interest = facts.look(1).is_ok() && {
+            let inner = facts.with(name, entry);
+            match (evaluate(body, facts.within(&inner)), outcome) {
+                (Ok(so), Ok(whole)) => so == *whole,
+                (Err(_), _) => true,
+                (Ok(_), Err(_)) => false,
+            }
         };
         if of_interest && !(which == Which::All && *outcome == Ok(true)) {
-            telling.push((i, entry));
+            telling.push((total, entry));
         }
+        total += 1;
     }
     let shown: Vec<_> = telling.iter().take(SHOWN).collect();
     let summary = match (which, outcome) {
@@ -343,12 +407,12 @@ fn each(
             .iter()
             .map(|(i, entry)| Saw {
                 fact: format!("{}[{i}]", over.text),
-                value: brief(entry),
+                value: brief(*entry),
             })
             .collect(),
     });
     for (i, entry) in shown {
-        let inner = facts.with(name, entry.clone());
+        let inner = facts.with(name, *entry);
         gather(
             body,
             facts.within(&inner),
@@ -364,8 +428,9 @@ fn compared(node: &Compare, outcome: &Result<bool, String>, facts: Known<'_, '_>
         left,
         right,
         text,
+        ..
     } = node;
-    let shown = |part: &Part| value(part, facts).map(|value| brief(&value));
+    let shown = |part: &Part| value(part, facts).map(|value| brief(value.as_ref()));
     let mut detail = Vec::new();
     for side in [left, right].into_iter().filter(|side| !side.literal) {
         if let Ok(value) = shown(side) {
@@ -418,15 +483,16 @@ fn seen<'p>(paths: impl Iterator<Item = &'p Part>, facts: Known<'_, '_>) -> Vec<
             let value = value(path, facts).ok()?;
             Some(Saw {
                 fact: path.text.clone(),
-                value: brief(&value),
+                value: brief(value.as_ref()),
             })
         })
         .collect()
 }
 
 /// A value for people: as it is, or what there is of it in short.
-fn brief(value: &Cel) -> Value {
-    let Ok(json) = value.json() else {
+fn brief(value: &dyn Val) -> Value {
+    let json = Cel::try_from(value).ok().and_then(|value| value.json().ok());
+    let Some(json) = json else {
         return Value::Null;
     };
     let text = json.to_string();

@@ -51,13 +51,13 @@ impl Condition {
     /// Judges it.
     #[must_use]
     pub fn judge(&self, facts: &Facts) -> Outcome {
-        explain::judge(&self.root, facts.context())
+        explain::judge(&self.root, facts)
     }
 
     /// Why it came out as it did: the parts that decided, with what they saw.
     #[must_use]
     pub fn explain(&self, facts: &Facts) -> Vec<Because> {
-        explain::explain(&self.root, facts.context())
+        explain::explain(&self.root, facts)
     }
 }
 
@@ -94,7 +94,7 @@ impl Sentence {
     /// # Errors
     /// Why it says nothing: a fact is missing, or it is no text.
     pub fn say(&self, facts: &Facts) -> Result<String, String> {
-        if self.whole.looks > MAX_LOOKS {
+        if self.whole.looks.at(facts.extent()) > MAX_LOOKS {
             return Err(format!(
                 "it looks at more than {MAX_LOOKS} entries of lists, one by one"
             ));

@@ -7,7 +7,10 @@ use cel::{
     Env,
     common::ast::{Expr, IdedExpr, operators as op},
 };
-use std::sync::{Arc, LazyLock};
+use std::{
+    collections::HashSet,
+    sync::{Arc, LazyLock},
+};
 
 /// The macros of CEL that loop.
 pub(super) const MACROS: [&str; 5] = ["all", "exists", "exists_one", "map", "filter"];
@@ -31,21 +34,6 @@ pub(super) static ENV: LazyLock<Arc<Env>> =
 /// The same without macros: `all(…)` stays the call it was written as.
 static PLAIN: LazyLock<Env> = LazyLock::new(|| Env::default().with_optional_support(false).with_stdlib());
 
-/// Each comparison of two values that are known already.
-static COMPARED: LazyLock<Vec<(&'static str, IdedExpr)>> = LazyLock::new(|| {
-    let compared = |name: &'static str| {
-        let source = format!("left {} right", sign(name));
-        Some((name, parsed(&ENV, &source).ok()?))
-    };
-    comparisons().filter_map(compared).collect()
-});
-
-/// `left <operator> right`.
-pub(super) fn comparison(operator: &str) -> Option<&'static IdedExpr> {
-    let found = COMPARED.iter().find(|(name, _)| *name == operator);
-    found.map(|(_, expr)| expr)
-}
-
 /// An operator as it is written.
 pub(super) fn sign(operator: &str) -> &'static str {
     text::binary(operator).map_or("?", |(sign, _)| sign)
@@ -63,7 +51,7 @@ pub(super) struct Part {
     /// Whether it is its own value: nothing is learnt by showing it.
     pub(super) literal: bool,
     /// How many entries of lists it looks at, at most.
-    pub(super) looks: usize,
+    pub(super) looks: limits::Looks,
 }
 
 /// Which of a list's entries must do.
@@ -81,7 +69,7 @@ pub(super) enum Node {
     Not(Box<Self>, String),
     If(Box<Self>, Box<Self>, Box<Self>),
     Each(Each),
-    Compare(Compare),
+    Compare(Box<Compare>),
     Other(Part),
 }
 
@@ -101,6 +89,8 @@ pub(super) struct Compare {
     pub(super) operator: &'static str,
     pub(super) left: Part,
     pub(super) right: Part,
+    /// How many entries of lists it looks at, at most, but for those that are compared.
+    pub(super) looks: limits::Looks,
     pub(super) text: String,
 }
 
@@ -114,11 +104,14 @@ pub(super) fn whole(source: &str, roots: &'static Shape) -> Result<Part, Vec<Str
     checked(source, roots, Shape::Text, part)
 }
 
+/// Comparisons of what may be lists and objects on both sides.
+type Deep = HashSet<u64>;
+
 fn checked<T: Send>(
     source: &str,
     roots: &'static Shape,
     wanted: Shape,
-    made: impl FnOnce(&IdedExpr) -> Result<T, Vec<String>> + Send,
+    made: impl FnOnce(&IdedExpr, &Deep) -> Result<T, Vec<String>> + Send,
 ) -> Result<T, Vec<String>> {
     if source.len() > limits::MAX_SOURCE {
         return Err(vec![format!(
@@ -135,22 +128,18 @@ fn checked<T: Send>(
         if let Some(over) = limits::exceeded(&parsed) {
             return Err(vec![over]);
         }
-        let faults = check::faults(&parsed, roots, wanted);
-        if faults.is_empty() {
-            made(&parsed)
-        } else {
-            Err(faults)
-        }
+        let deep = check::checked(&parsed, roots, wanted)?;
+        made(&parsed, &deep)
     })
 }
 
 /// The tree of a parsed expression that is to come out true or false.
-fn node(expr: &IdedExpr) -> Result<Node, Vec<String>> {
+fn node(expr: &IdedExpr, deep: &Deep) -> Result<Node, Vec<String>> {
     let text = || text::of(expr);
     let Expr::Call(call) = &expr.expr else {
-        return Ok(Node::Other(part(expr)?));
+        return Ok(Node::Other(part(expr, deep)?));
     };
-    let inner = |i: usize| node(&call.args[i]).map(Box::new);
+    let inner = |i: usize| node(&call.args[i], deep).map(Box::new);
     Ok(match (call.func_name.as_str(), call.args.len(), &call.target) {
         (op::LOGICAL_AND, 2, None) => Node::And(inner(0)?, inner(1)?),
         (op::LOGICAL_OR, 2, None) => Node::Or(inner(0)?, inner(1)?),
@@ -158,42 +147,47 @@ fn node(expr: &IdedExpr) -> Result<Node, Vec<String>> {
         (op::CONDITIONAL, 3, None) => Node::If(inner(0)?, inner(1)?, inner(2)?),
         (name @ (op::ALL | op::EXISTS), 2, Some(over)) => {
             let Expr::Ident(variable) = &call.args[0].expr else {
-                return Ok(Node::Other(part(expr)?));
+                return Ok(Node::Other(part(expr, deep)?));
             };
             Node::Each(Each {
                 which: if name == op::ALL { Which::All } else { Which::Any },
-                over: part(over)?,
+                over: part(over, deep)?,
                 name: variable.clone(),
                 body: inner(1)?,
                 text: text(),
             })
         }
         (name, 2, None) => match comparisons().find(|known| *known == name) {
-            Some(operator) => Node::Compare(Compare {
-                operator,
-                left: part(&call.args[0])?,
-                right: part(&call.args[1])?,
-                text: text(),
-            }),
-            None => Node::Other(part(expr)?),
+            Some(operator) => {
+                let (left, right) = (part(&call.args[0], deep)?, part(&call.args[1], deep)?);
+                let texts = limits::Looks::of_texts(usize::from(!left.literal && !right.literal));
+                Node::Compare(Box::new(Compare {
+                    operator,
+                    looks: left.looks.plus(right.looks).plus(texts),
+                    left,
+                    right,
+                    text: text(),
+                }))
+            }
+            None => Node::Other(part(expr, deep)?),
         },
-        _ => Node::Other(part(expr)?),
+        _ => Node::Other(part(expr, deep)?),
     })
 }
 
 /// A part as CEL evaluates it: written out and parsed again, now with its macros.
-fn part(expr: &IdedExpr) -> Result<Part, Vec<String>> {
+fn part(expr: &IdedExpr, deep: &Deep) -> Result<Part, Vec<String>> {
     let mut paths = Vec::new();
-    collect(expr, &mut paths)?;
+    collect(expr, deep, &mut paths)?;
     Ok(Part {
         literal: matches!(expr.expr, Expr::Literal(_)),
-        ..bare(expr, paths)?
+        ..bare(expr, deep, paths)?
     })
 }
 
 /// It was parsed before, and is written as it was: only a fault of ours makes this fail, and then it is not kept.
-fn bare(expr: &IdedExpr, paths: Vec<Part>) -> Result<Part, Vec<String>> {
-    let (text, looks) = (text::of(expr), limits::looks(expr));
+fn bare(expr: &IdedExpr, deep: &Deep, paths: Vec<Part>) -> Result<Part, Vec<String>> {
+    let (text, looks) = (text::of(expr), limits::looks(expr, deep));
     Ok(Part {
         expr: parsed(&ENV, &text)?,
         text,
@@ -204,10 +198,10 @@ fn bare(expr: &IdedExpr, paths: Vec<Part>) -> Result<Part, Vec<String>> {
 }
 
 /// The facts that are read outside of loops: what a loop reads has no one value.
-fn collect(expr: &IdedExpr, paths: &mut Vec<Part>) -> Result<(), Vec<String>> {
+fn collect(expr: &IdedExpr, deep: &Deep, paths: &mut Vec<Part>) -> Result<(), Vec<String>> {
     match &expr.expr {
         Expr::Ident(_) | Expr::Select(_) if is_path(expr) => {
-            let path = bare(expr, Vec::new())?;
+            let path = bare(expr, deep, Vec::new())?;
             if !paths.iter().any(|known| known.text == path.text) {
                 paths.push(path);
             }
@@ -215,11 +209,11 @@ fn collect(expr: &IdedExpr, paths: &mut Vec<Part>) -> Result<(), Vec<String>> {
         }
         Expr::Call(call) if call.func_name == op::HAS => Ok(()),
         Expr::Call(call) if call.target.is_some() && MACROS.contains(&call.func_name.as_str()) => {
-            call.target.iter().try_for_each(|over| collect(over, paths))
+            call.target.iter().try_for_each(|over| collect(over, deep, paths))
         }
         _ => limits::children(expr)
             .into_iter()
-            .try_for_each(|child| collect(child, paths)),
+            .try_for_each(|child| collect(child, deep, paths)),
     }
 }
 

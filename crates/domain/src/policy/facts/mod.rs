@@ -5,16 +5,18 @@
 
 pub mod known;
 mod shape;
+mod shared;
 mod stated;
 
 pub use shape::{Field, Shape};
 pub use stated::evidence;
 
 use crate::Faults;
-use cel::{Context, Value as Cel, objects::Key};
+use cel::Context;
 use serde_json::{Value, json};
 use shape::{field, optional};
-use std::{collections::HashMap, sync::Arc};
+pub(super) use shared::Extent;
+use std::sync::Arc;
 
 pub use super::expression::MAX_LIST;
 
@@ -266,6 +268,7 @@ pub const FACTS: Shape = Shape::Object(ROOTS);
 pub struct Facts {
     json: Value,
     context: Context<'static, 'static>,
+    extent: Extent,
 }
 
 impl Facts {
@@ -274,12 +277,17 @@ impl Facts {
     /// # Errors
     /// Everything that is wrong with them.
     pub fn new(json: Value) -> Result<Self, Faults> {
-        FACTS.faults(&json).check()?;
+        FACTS.check(&json)?;
         let mut context = Context::with_env(Arc::clone(super::expression::env()));
+        let mut extent = Extent::default();
         for (name, value) in json.as_object().into_iter().flatten() {
-            context.add_variable_from_value(name.clone(), cel(value));
+            context.add_variable_as_val(name.clone(), shared::shared(value, &mut extent));
         }
-        Ok(Self { json, context })
+        Ok(Self {
+            json,
+            context,
+            extent,
+        })
     }
 
     /// As they were given.
@@ -292,6 +300,10 @@ impl Facts {
         &self.context
     }
 
+    pub(super) const fn extent(&self) -> Extent {
+        self.extent
+    }
+
     /// The JSON Schema of the facts (2020-12).
     #[must_use]
     pub fn schema() -> Value {
@@ -299,28 +311,6 @@ impl Facts {
         schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
         schema["title"] = json!(format!("Facts that policies are judged on, version {VERSION}"));
         schema
-    }
-}
-
-/// JSON as CEL has it: a positive whole number, too, is an `int`, not a `uint`.
-fn cel(value: &Value) -> Cel {
-    match value {
-        Value::Null => Cel::Null,
-        Value::Bool(value) => Cel::Bool(*value),
-        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(whole), _) => Cel::Int(whole),
-            (None, Some(broken)) => Cel::Float(broken),
-            (None, None) => Cel::Null,
-        },
-        Value::String(text) => Cel::String(Arc::new(text.clone())),
-        Value::Array(entries) => Cel::List(Arc::new(entries.iter().map(cel).collect())),
-        Value::Object(fields) => {
-            let map: HashMap<Key, Cel> = fields
-                .iter()
-                .map(|(name, value)| (Key::String(Arc::new(name.clone())), cel(value)))
-                .collect();
-            Cel::Map(map.into())
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The shape of a JSON document: one description for checking what reads it, for checking what is given, and for its JSON
 //! Schema.
 
-use crate::Faults;
+use crate::{Faults, component::bundle::Report, fault::excerpt};
 use serde_json::{Value, json};
 
 /// What a value may be.
@@ -17,11 +17,11 @@ pub enum Shape {
     OneOf(&'static [&'static str]),
     /// A list of at most [`super::MAX_LIST`] entries.
     List(&'static Self),
-    /// An object with any fields, all of this shape: labels.
+    /// An object with any fields, at most [`super::MAX_LIST`], all of this shape: labels.
     Map(&'static Self),
     /// An object with these fields and no others.
     Object(&'static [Field]),
-    /// Whatever JSON there is.
+    /// Whatever JSON there is, each list and object in it of at most [`super::MAX_LIST`] entries.
     Any,
 }
 
@@ -81,45 +81,63 @@ impl Shape {
         }
     }
 
-    /// Everything that is wrong with a value.
-    #[must_use]
-    pub fn faults(&self, value: &Value) -> Faults {
-        let mut faults = Faults::new();
-        self.check(value, "", &mut faults);
-        faults
+    /// Checks a value.
+    ///
+    /// # Errors
+    /// What is wrong with it, as far as anybody wants to read it.
+    pub fn check(&self, value: &Value) -> Result<(), Faults> {
+        let mut report = Report::new();
+        self.faults(value, "", &mut report);
+        report.check()
     }
 
-    fn check(&self, value: &Value, pointer: &str, faults: &mut Faults) {
+    fn faults(&self, value: &Value, pointer: &str, faults: &mut Report) {
+        if faults.is_full() {
+            return;
+        }
         let fits = match (self, value) {
+            (Self::Any, Value::Array(entries)) => {
+                for (i, entry) in few(entries.len(), pointer, faults).zip(entries) {
+                    self.faults(entry, &format!("{pointer}/{i}"), faults);
+                }
+                true
+            }
+            (Self::Any, Value::Object(entries)) => {
+                for (_, (key, entry)) in few(entries.len(), pointer, faults).zip(entries) {
+                    self.faults(entry, &format!("{pointer}/{}", escaped(key)), faults);
+                }
+                true
+            }
             (Self::Any, _) | (Self::Bool, Value::Bool(_)) | (Self::Text, Value::String(_)) => true,
             (Self::Int, Value::Number(number)) => number.as_i64().is_some(),
             (Self::OneOf(texts), Value::String(text)) => {
                 if !texts.contains(&text.as_str()) {
-                    faults.add(pointer, format!("`{text}` is none of {}", texts.join(", ")));
+                    faults.add(
+                        pointer,
+                        format!("`{}` is none of {}", excerpt(text), texts.join(", ")),
+                    );
                 }
                 true
             }
             (Self::List(shape), Value::Array(entries)) => {
-                if entries.len() > super::MAX_LIST {
-                    faults.add(pointer, format!("has more than {} entries", super::MAX_LIST));
-                }
-                for (i, entry) in entries.iter().enumerate() {
-                    shape.check(entry, &format!("{pointer}/{i}"), faults);
+                for (i, entry) in few(entries.len(), pointer, faults).zip(entries) {
+                    shape.faults(entry, &format!("{pointer}/{i}"), faults);
                 }
                 true
             }
             (Self::Map(shape), Value::Object(entries)) => {
-                for (key, entry) in entries {
-                    shape.check(entry, &format!("{pointer}/{}", escaped(key)), faults);
+                for (_, (key, entry)) in few(entries.len(), pointer, faults).zip(entries) {
+                    shape.faults(entry, &format!("{pointer}/{}", escaped(key)), faults);
                 }
                 true
             }
             (Self::Object(fields), Value::Object(entries)) => {
                 for field in *fields {
                     match entries.get(field.name) {
-                        Some(entry) => field
-                            .shape
-                            .check(entry, &format!("{pointer}/{}", field.name), faults),
+                        Some(entry) => {
+                            let pointer = format!("{pointer}/{}", field.name);
+                            field.shape.faults(entry, &pointer, faults);
+                        }
                         None if field.optional => {}
                         None => faults.add(format!("{pointer}/{}", field.name), "is missing"),
                     }
@@ -147,7 +165,9 @@ impl Shape {
             Self::List(shape) => {
                 json!({"type": "array", "items": shape.schema(), "maxItems": super::MAX_LIST})
             }
-            Self::Map(shape) => json!({"type": "object", "additionalProperties": shape.schema()}),
+            Self::Map(shape) => json!({
+                "type": "object", "additionalProperties": shape.schema(), "maxProperties": super::MAX_LIST,
+            }),
             Self::Object(fields) => {
                 let required: Vec<_> = fields.iter().filter(|f| !f.optional).map(|f| f.name).collect();
                 let properties: serde_json::Map<_, _> = fields
@@ -165,6 +185,16 @@ impl Shape {
             Self::Any => json!({}),
         }
     }
+}
+
+/// The entries that are looked at of so many: of too many only the first.
+fn few(entries: usize, pointer: &str, faults: &mut Report) -> std::ops::Range<usize> {
+    const FIRST: usize = 10;
+    if entries <= super::MAX_LIST {
+        return 0..entries;
+    }
+    faults.add(pointer, format!("has more than {} entries", super::MAX_LIST));
+    0..FIRST
 }
 
 /// A key as part of a JSON pointer (RFC 6901).

@@ -75,10 +75,90 @@ fn facts_that_are_wrong_are_refused_with_all_that_is_wrong() {
     assert!(Facts::new(json!({})).is_err());
 }
 
+/// What an expression comes out as, of some facts.
+fn judged(source: &str, facts: Value) -> crate::policy::expression::Outcome {
+    let condition = crate::policy::expression::Condition::new(source).unwrap();
+    condition.judge(&Facts::new(facts).unwrap())
+}
+
 #[test]
 fn whole_numbers_are_ints_whatever_their_sign() {
-    assert!(matches!(cel(&json!(7)), Cel::Int(7)));
-    assert!(matches!(cel(&json!(-7)), Cel::Int(-7)));
+    let mut negative = some();
+    negative["risk"]["score"] = json!(-7);
+    for (facts, source) in [
+        (some(), "risk.score + 1 == 43"),
+        (negative, "risk.score * 2 == -14"),
+    ] {
+        assert_eq!(
+            judged(source, facts),
+            crate::policy::expression::Outcome::True,
+            "{source}"
+        );
+    }
+}
+
+#[test]
+fn a_shared_list_or_object_is_what_it_is_made_of() {
+    for source in [
+        r#"environment.clusters == ["eu-1", "us-1"] && ["eu-1", "us-1"] == environment.clusters"#,
+        "components == components && [components[0]] == components && components[0] in components",
+        "components[0].images.map(i, i.pinned) == [true]",
+        "(environment.clusters + environment.clusters).size() == 4 && [1, 2].size() == 2",
+        r#"plan.targets.map(t, t.labels)[1] == plan.targets[1].labels && plan.targets.map(t, t.labels)[1].region == "us""#,
+        r#""region" in plan.targets[0].labels && plan.targets[0].labels.all(l, l == "region")"#,
+        "plan.targets[0] != plan.targets[1] && evidence[0].counts.size() == 3",
+        r#"(deployment.first ? environment : service).name == "shop""#,
+    ] {
+        assert_eq!(
+            judged(source, some()),
+            crate::policy::expression::Outcome::True,
+            "{source}"
+        );
+    }
+}
+
+#[test]
+fn a_loop_over_an_object_goes_by_its_keys_in_order() {
+    let mut facts = some();
+    facts["evidence"][0]["counts"] = (0..40)
+        .map(|i| (format!("n{i:02}"), json!(i)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    for source in [
+        r#"evidence[0].counts.map(c, c)[7] == "n07""#,
+        r#"evidence[0].counts.filter(c, c > "n20")[0] == "n21""#,
+        r#"evidence[0].counts.exists(c, c == "n00" || evidence[0].counts.missing == 1)"#,
+    ] {
+        assert_eq!(
+            judged(source, facts.clone()),
+            crate::policy::expression::Outcome::True,
+            "{source}"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_facts_is_not_told_without_end() {
+    let mut wrong = some();
+    wrong["components"][0]["source"] = json!({"a": [{"b": vec![0; MAX_LIST + 1]}]});
+    wrong["evidence"] = json!(vec![Value::Null; MAX_LIST]);
+    wrong["plan"]["targets"][0]["labels"] = (0..=MAX_LIST).map(|i| (i.to_string(), json!("x"))).collect();
+    let faults = Facts::new(wrong).err().unwrap();
+    assert_eq!(faults.as_slice().len(), 100);
+    let said = faults.to_string();
+    assert!(
+        said.contains("/components/0/source/a/0/b: has more than 1000 entries"),
+        "{said}"
+    );
+    assert!(said.ends_with("there are more than these 99 faults"), "{said}");
+    let mut long = some();
+    long["plan"]["targets"][0]["labels"] = (0..=MAX_LIST).map(|i| (i.to_string(), json!("x"))).collect();
+    long["environment"]["tier"] = json!("x".repeat(10_000));
+    let said = Facts::new(long).err().unwrap().to_string();
+    assert!(
+        said.contains("/plan/targets/0/labels: has more than 1000 entries") && said.len() < 500,
+        "{said}"
+    );
 }
 
 #[test]
