@@ -46,7 +46,9 @@ impl Digest {
         self.hex()[..12].to_owned()
     }
 
-    fn hex(&self) -> String {
+    /// The 64 hexadecimal digits alone, as other formats have them.
+    #[must_use]
+    pub fn hex(&self) -> String {
         use fmt::Write as _;
         self.0.iter().fold(String::with_capacity(64), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");

@@ -89,6 +89,8 @@ ids! {
     EventTag, EventId, "evt";
     /// One link of the audit chain.
     AuditEntryTag, AuditEntryId, "aud";
+    /// A key that this installation signs its record with.
+    SigningKeyTag, SigningKeyId, "sgk";
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ pub mod process;
 pub mod registry;
 pub mod release;
 pub mod render;
+pub mod signing;
 pub mod versioned;
 pub mod work;
 

@@ -26,6 +26,8 @@ enum Duty {
     Number,
     /// Chains audit entries.
     Chain,
+    /// Has the tree over the audit entries grow, and signs its head.
+    Grow,
     /// Deletes what is kept for a while only.
     Sweep,
     /// Measures the queue.
@@ -33,13 +35,14 @@ enum Duty {
 }
 
 impl Duty {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Look,
         Self::Rescue,
         Self::Heal,
         Self::Promote,
         Self::Number,
         Self::Chain,
+        Self::Grow,
         Self::Sweep,
         Self::Measure,
     ];
@@ -52,6 +55,7 @@ impl Duty {
             Self::Promote => "promote",
             Self::Number => "number",
             Self::Chain => "chain",
+            Self::Grow => "grow",
             Self::Sweep => "sweep",
             Self::Measure => "measure",
         }
@@ -61,7 +65,7 @@ impl Duty {
         match self {
             Self::Number => Duration::from_millis(100),
             Self::Look | Self::Chain | Self::Rescue => Duration::from_millis(200),
-            Self::Heal | Self::Promote => Duration::from_secs(2),
+            Self::Heal | Self::Promote | Self::Grow => Duration::from_secs(2),
             Self::Measure => Duration::from_secs(5),
             Self::Sweep => Duration::from_mins(10),
         }
@@ -75,6 +79,7 @@ impl Duty {
             Self::Promote => timers::promote(app).await,
             Self::Number => timers::number(app).await,
             Self::Chain => timers::chain(app).await,
+            Self::Grow => timers::grow(app).await,
             Self::Sweep => timers::sweep(app).await,
             Self::Measure => timers::measure(app).await,
         }

@@ -10,6 +10,7 @@
 mod answers;
 pub mod approvals;
 pub mod audit;
+pub mod audit_tree;
 pub mod changes;
 pub mod clusters;
 pub mod components;
@@ -41,6 +42,7 @@ pub mod row;
 pub mod servers;
 pub mod services;
 mod session;
+pub mod signing_keys;
 pub mod status;
 pub mod steps;
 pub mod targets;

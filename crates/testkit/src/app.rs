@@ -118,6 +118,29 @@ impl TestApp {
         while timers::number(&self.app).await.expect("numbered events") > 0 {}
     }
 
+    /// Has the record signed, as the timers do after a while.
+    ///
+    /// # Panics
+    /// When the database refuses.
+    pub async fn sign(&self) {
+        self.settle().await;
+        let at_once = jiff::SignedDuration::ZERO;
+        while slipway_app::audit::grow(&self.app, at_once)
+            .await
+            .expect("a grown tree")
+            > 0
+        {}
+    }
+
+    /// Does to the database what nobody should.
+    ///
+    /// # Errors
+    /// What the database says against it.
+    pub async fn damage(&self, sql: &'static str) -> Result<(), String> {
+        let done = sqlx::raw_sql(sql).execute(self.app.database().pool()).await;
+        done.map(|_| ()).map_err(|error| error.to_string())
+    }
+
     /// Does what the timers do of deployments: looks at those that are due.
     ///
     /// # Panics

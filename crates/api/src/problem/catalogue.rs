@@ -107,6 +107,10 @@ kinds! {
         "A decision counts once a person, and is not taken back.";
     AUDIT_CHAIN_BROKEN = "audit-chain-broken", 409, "The audit chain is broken",
         "An entry is not what was written, is missing, or does not continue the one before. `detail` says which. Compare with a checkpoint that was kept elsewhere.";
+    NOT_SIGNED = "not-signed", 409, "That part of the record is not signed",
+        "The head of the record is signed every few seconds while something is recorded. Ask again soon, or for a head that was signed.";
+    NOT_IN_THE_RECORD = "not-in-the-record", 409, "The record does not reach as far",
+        "The signed head that the proof would lead to has fewer entries. Ask again when it was signed anew, or name a larger one.";
     IN_USE = "in-use", 409, "Something still depends on it",
         "`detail` says what. Take care of that first.";
     SECRET_SHOWN_ONCE = "secret-shown-once", 409, "The secret was shown already",

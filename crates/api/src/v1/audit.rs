@@ -1,14 +1,23 @@
 //! `/v1/audit`: the tamper-evident chain.
 
 use crate::{
+    etag::Tag,
     extract::{Params, Reader, json, limit},
     problem::Failure,
     state::ApiState,
 };
-use axum::response::Response;
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderValue, header},
+    response::Response,
+};
+use futures::stream;
 use serde::Deserialize;
-use slipway_api_types::audit::{AuditCheckpoint, AuditEntry, AuditPage};
-use slipway_app::audit::{self, Filter};
+use slipway_api_types::audit::{
+    AuditCheckpoint, AuditEntry, AuditKey, AuditKeys, AuditPage, AuditProof, SignedHead,
+};
+use slipway_app::audit::{self, Claim, Filter, Signed};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -16,6 +25,9 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(entries))
         .routes(routes!(checkpoint))
+        .routes(routes!(proof))
+        .routes(routes!(keys))
+        .routes(routes!(export))
 }
 
 /// What of the chain is asked for.
@@ -82,23 +94,148 @@ async fn entries(Params(query): Params<EntriesQuery>, mut reader: Reader) -> Res
     json(&AuditPage { items, next })
 }
 
-/// Check the audit chain.
+/// What of the head is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct CheckpointQuery {
+    /// Check every link of the chain before answering, which takes as long as the chain is.
+    verify: Option<bool>,
+}
+
+fn head(signed: Signed) -> SignedHead {
+    SignedHead {
+        size: signed.size,
+        root: signed.root.to_string(),
+        note: signed.note,
+        at: signed.at,
+    }
+}
+
+/// Show the head of the audit chain.
 ///
-/// Recomputes every link and answers with the head. Keep it elsewhere: a chain that was rewritten later does not have
-/// that digest at that place.
+/// With the newest head of the Merkle tree over it that was signed. Keep that elsewhere: a chain that was rewritten later
+/// does not lead to it. With `verify` the server recomputes every link before it answers.
 #[utoipa::path(
     get, path = "/v1/audit/checkpoint", operation_id = "get_audit_checkpoint", tag = "audit",
-    responses((status = 200, description = "The head of the chain.", body = AuditCheckpoint)),
+    params(CheckpointQuery),
+    responses((status = 200, description = "The head of the chain.", body = AuditCheckpoint,
+        headers(("ETag" = String, description = "A digest of what is shown.")))),
     extensions(
         ("x-slipway-permission" = json!("audit.read")),
         ("x-slipway-problems" = json!(["audit-chain-broken"])),
     ),
 )]
-async fn checkpoint(mut reader: Reader) -> Result<Response, Failure> {
-    let head = audit::checkpoint(&mut reader.tx, &reader.actor).await?;
-    json(&AuditCheckpoint {
-        entries: head.entries,
-        digest: head.digest.to_string(),
-        unchained: head.unchained,
-    })
+async fn checkpoint(Params(query): Params<CheckpointQuery>, mut reader: Reader) -> Result<Response, Failure> {
+    let verify = query.verify.unwrap_or(false);
+    let checkpoint = audit::checkpoint(&mut reader.tx, &reader.actor, verify).await?;
+    let shown = AuditCheckpoint {
+        entries: checkpoint.entries,
+        digest: checkpoint.digest.to_string(),
+        unchained: checkpoint.unchained,
+        signed: checkpoint.signed.map(head),
+    };
+    reader.one(Tag::Body, &shown)
+}
+
+/// What is to be proved: one of both.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ProofQuery {
+    /// That this entry, by its number, is in the record.
+    #[param(minimum = 1)]
+    entry: Option<i64>,
+    /// That the record of so many entries, as an earlier checkpoint has them, is the beginning of this one.
+    #[param(minimum = 0)]
+    from: Option<u64>,
+    /// Under the signed head over so many entries; the newest unless given.
+    #[param(minimum = 1)]
+    size: Option<u64>,
+}
+
+/// Prove something of the record.
+///
+/// That an entry is in it, or that it continues what an earlier checkpoint covers: hashes that lead to the root of a signed
+/// head, to be verified without the server.
+#[utoipa::path(
+    get, path = "/v1/audit/proof", operation_id = "get_audit_proof", tag = "audit",
+    params(ProofQuery),
+    responses((status = 200, description = "The proof.", body = AuditProof,
+        headers(("ETag" = String, description = "A digest of what is shown.")))),
+    extensions(
+        ("x-slipway-permission" = json!("audit.read")),
+        ("x-slipway-problems" = json!(["not-signed", "not-in-the-record", "validation"])),
+    ),
+)]
+async fn proof(Params(query): Params<ProofQuery>, mut reader: Reader) -> Result<Response, Failure> {
+    let claim = match (query.entry, query.from) {
+        (Some(seq), None) => Some(Claim::Entry(seq)),
+        (None, Some(size)) => Some(Claim::Continues(size)),
+        _ => None,
+    };
+    let proof = audit::prove(&mut reader.tx, &reader.actor, claim, query.size).await?;
+    let shown = AuditProof {
+        entry: query.entry,
+        from: query.from,
+        digest: proof.of.to_string(),
+        hashes: proof.hashes.iter().map(ToString::to_string).collect(),
+        checkpoint: head(proof.checkpoint),
+    };
+    reader.one(Tag::Body, &shown)
+}
+
+/// List the keys that the record is signed with.
+///
+/// The newest first. Keep them elsewhere, with the first checkpoint: whoever verifies later then trusts no server.
+#[utoipa::path(
+    get, path = "/v1/audit/keys", operation_id = "list_audit_keys", tag = "audit",
+    responses((status = 200, description = "The keys.", body = AuditKeys,
+        headers(("ETag" = String, description = "A digest of what is shown.")))),
+    extensions(("x-slipway-permission" = json!("audit.read"))),
+)]
+async fn keys(mut reader: Reader) -> Result<Response, Failure> {
+    let keys = audit::keys(&mut reader.tx, &reader.actor).await?;
+    let items = keys.into_iter().map(|kept| AuditKey {
+        id: kept.id.to_string(),
+        verifier_key: kept.key.to_string(),
+        public_key: kept.key.to_pem(),
+        fingerprint: kept.key.fingerprint(),
+        created_at: kept.created_at,
+        retired_at: kept.retired_at,
+    });
+    let shown = AuditKeys {
+        items: items.collect(),
+    };
+    reader.one(Tag::Body, &shown)
+}
+
+/// Export the record.
+///
+/// All that the newest signed head covers, as JSON Lines: a header, an entry a line, the checkpoint. `slipway audit verify
+/// --file` verifies it without a server. An answer that does not end with the checkpoint was cut off: ask again.
+#[utoipa::path(
+    get, path = "/v1/audit/export", operation_id = "export_audit", tag = "audit",
+    responses((status = 200, description = "The export.", body = String, content_type = "application/jsonl")),
+    extensions(("x-slipway-permission" = json!("audit.read")), ("x-slipway-problems" = json!(["not-signed"]))),
+)]
+async fn export(State(state): State<ApiState>, mut reader: Reader) -> Result<Response, Failure> {
+    let export = audit::export(&state.app, &mut reader.tx, &reader.actor).await?;
+    // Each page has a connection for as long as it is read, and none while it is sent.
+    drop(reader);
+    let pages = stream::try_unfold(export, |mut export| async move {
+        let lines = export.lines().await.map_err(|error| {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "an export of the record ends early"
+            );
+            std::io::Error::other("the record cannot be read further")
+        })?;
+        Ok::<_, std::io::Error>(lines.map(|lines| (lines, export)))
+    });
+    let mut response = Response::new(Body::from_stream(pages));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/jsonl"),
+    );
+    Ok(response)
 }

@@ -1,7 +1,12 @@
 //! The audit chain, as it is published.
 
-use slipway_domain::audit::{Entry, Verifier};
-use slipway_testkit::{TestApp, World};
+use slipway_app::timers;
+use slipway_domain::{
+    Digest,
+    audit::{Entry, SignedCheckpoint, TreeHead, Verifier, export::ExportVerifier},
+    signing::VerifyingKey,
+};
+use slipway_testkit::{TestApp, Value, World};
 
 #[tokio::test]
 async fn the_published_chain_can_be_verified_by_whoever_reads_it() {
@@ -75,5 +80,192 @@ async fn only_auditors_read_the_chain() {
     for person in [&world.admin, &world.manager, &world.viewer, &world.stranger] {
         assert_eq!(person.get("/v1/audit/entries").await.problem(403), "forbidden");
         assert_eq!(person.get("/v1/audit/checkpoint").await.problem(403), "forbidden");
+    }
+}
+
+async fn keys(world: &World) -> Vec<VerifyingKey> {
+    let keys = world.auditor.get("/v1/audit/keys").await.expect(200);
+    let keys = keys["items"].as_array().unwrap().iter();
+    keys.map(|key| key["verifier_key"].as_str().unwrap().parse().unwrap())
+        .collect()
+}
+
+fn hashes(proof: &Value) -> Vec<Digest> {
+    let hashes = proof["hashes"].as_array().unwrap().iter();
+    hashes
+        .map(|hash| hash.as_str().unwrap().parse().unwrap())
+        .collect()
+}
+
+/// What is signed of an answer, as whoever has the keys trusts it.
+fn head(of: &Value, keys: &[VerifyingKey]) -> TreeHead {
+    let note: SignedCheckpoint = of["note"].as_str().unwrap().parse().unwrap();
+    let (checkpoint, by) = note.verify(keys).unwrap();
+    assert_eq!(by.len(), 1);
+    assert_eq!(of["size"], checkpoint.head.size);
+    assert_eq!(of["root"], checkpoint.head.root.to_string());
+    checkpoint.head
+}
+
+#[tokio::test]
+async fn heads_of_the_record_are_signed_and_lead_to_every_entry() {
+    let app = TestApp::start().await;
+    let world = World::shop(&app).await;
+    assert_eq!(
+        world.auditor.get("/v1/audit/proof?entry=1").await.problem(409),
+        "not-signed"
+    );
+    assert_eq!(
+        world.auditor.get("/v1/audit/export").await.problem(409),
+        "not-signed"
+    );
+    let nothing = world.auditor.get("/v1/audit/checkpoint").await.expect(200);
+    assert!(nothing.get("signed").is_none());
+    app.sign().await;
+    let keys = keys(&world).await;
+    let earlier = world.auditor.get("/v1/audit/checkpoint").await.expect(200);
+    let earlier = head(&earlier["signed"], &keys);
+    // Not at once when something is recorded.
+    world.sealed("1.0.0").await;
+    app.settle().await;
+    timers::grow(&app.app).await.unwrap();
+    let same = world.auditor.get("/v1/audit/checkpoint").await.expect(200);
+    assert_eq!(same["signed"]["size"], earlier.size);
+    let too_far = format!("/v1/audit/proof?entry={}", earlier.size + 1);
+    assert_eq!(
+        world.auditor.get(&too_far).await.problem(409),
+        "not-in-the-record"
+    );
+    app.sign().await;
+    let checkpoint = world.auditor.get("/v1/audit/checkpoint").await.expect(200);
+    let now = head(&checkpoint["signed"], &keys);
+    assert_eq!(checkpoint["entries"], now.size);
+    for seq in 1..=i64::try_from(now.size).unwrap() {
+        let proof = world
+            .auditor
+            .get(&format!("/v1/audit/proof?entry={seq}"))
+            .await
+            .expect(200);
+        let digest: Digest = proof["digest"].as_str().unwrap().parse().unwrap();
+        assert_eq!(head(&proof["checkpoint"], &keys), now);
+        now.verify_inclusion(seq, digest, &hashes(&proof)).unwrap();
+        now.verify_inclusion(seq + 1, digest, &hashes(&proof))
+            .unwrap_err();
+        let entry = world
+            .auditor
+            .get(&format!("/v1/audit/entries?after={}&limit=1", seq - 1))
+            .await
+            .expect(200);
+        assert_eq!(entry["items"][0]["digest"], proof["digest"]);
+    }
+    let proof = world
+        .auditor
+        .get(&format!("/v1/audit/proof?from={}", earlier.size))
+        .await
+        .expect(200);
+    assert_eq!(proof["digest"], earlier.root.to_string());
+    now.verify_consistency(earlier, &hashes(&proof)).unwrap();
+    let forged = TreeHead {
+        root: now.root,
+        ..earlier
+    };
+    now.verify_consistency(forged, &hashes(&proof)).unwrap_err();
+    let under_the_earlier = format!("/v1/audit/proof?entry=1&size={}", earlier.size);
+    let proof = world.auditor.get(&under_the_earlier).await.expect(200);
+    assert_eq!(head(&proof["checkpoint"], &keys), earlier);
+    for (query, status) in [
+        ("", 422),
+        ("?entry=1&from=1", 422),
+        ("?entry=1&size=1", 409),
+        ("?entry=x", 400),
+    ] {
+        assert_eq!(
+            world.auditor.get(&format!("/v1/audit/proof{query}")).await.status,
+            status,
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_export_is_verified_without_the_server() {
+    let app = TestApp::start().await;
+    let world = World::shop(&app).await;
+    world.sealed("1.0.0").await;
+    app.sign().await;
+    let keys = keys(&world).await;
+    let reply = world.auditor.get("/v1/audit/export").await;
+    assert_eq!(reply.header("content-type"), "application/jsonl");
+    let export = reply.body.as_str().unwrap().to_owned();
+    let verify = |export: &str, keys: &[VerifyingKey]| {
+        let mut verifier = ExportVerifier::new(keys, None);
+        verifier.feed(export.as_bytes())?;
+        verifier.finish()
+    };
+    let report = verify(&export, &keys).unwrap();
+    let checkpoint = world.auditor.get("/v1/audit/checkpoint").await.expect(200);
+    assert_eq!(checkpoint["entries"], report.entries);
+    assert_eq!(checkpoint["digest"], report.head.to_string());
+    verify(&export.replacen("\"ana\"", "\"eve\"", 1), &keys).unwrap_err();
+    verify(&export, &[]).unwrap_err();
+}
+
+#[tokio::test]
+async fn only_auditors_have_the_record() {
+    let app = TestApp::start().await;
+    let world = World::people(&app).await;
+    for path in ["proof?entry=1", "keys", "export", "checkpoint?verify=true"] {
+        for person in [&world.admin, &world.manager, &world.viewer, &world.stranger] {
+            let path = format!("/v1/audit/{path}");
+            assert_eq!(person.get(&path).await.problem(403), "forbidden", "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_changed_below_is_found_when_it_is_looked_for() {
+    let app = TestApp::start().await;
+    let world = World::shop(&app).await;
+    app.sign().await;
+    let path = "/v1/audit/checkpoint?verify=true";
+    world.auditor.get(path).await.expect(200);
+    let changed = "UPDATE audit_entries SET actor = 'eve' WHERE seq = 2";
+    app.damage(changed).await.unwrap_err();
+    app.damage("ALTER TABLE audit_entries DISABLE TRIGGER ALL")
+        .await
+        .unwrap();
+    app.damage(changed).await.unwrap();
+    assert_eq!(world.auditor.get(path).await.problem(409), "audit-chain-broken");
+    let keys = keys(&world).await;
+    let export = world
+        .auditor
+        .get("/v1/audit/export")
+        .await
+        .body
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut verifier = ExportVerifier::new(&keys, None);
+    let found = verifier.feed(export.as_bytes()).unwrap_err();
+    assert_eq!((found.line, found.after), (3, Some(1)), "{found}");
+}
+
+#[tokio::test]
+async fn nobody_changes_what_is_signed() {
+    let app = TestApp::start().await;
+    let world = World::shop(&app).await;
+    world.sealed("1.0.0").await;
+    app.sign().await;
+    for change in [
+        "UPDATE audit_checkpoints SET note = 'forged'",
+        "DELETE FROM audit_checkpoints",
+        "TRUNCATE audit_checkpoints",
+        "TRUNCATE audit_nodes",
+        "UPDATE audit_tree SET size = size - 1",
+        "UPDATE audit_tree SET origin = 'other'",
+        "DELETE FROM audit_tree",
+        "DELETE FROM signing_keys",
+    ] {
+        app.damage(change).await.expect_err(change);
     }
 }

@@ -1,4 +1,20 @@
-//! Reading and checking the audit chain.
+//! The audit chain: read, checked, grown into a tree, signed, proved and exported.
+//!
+//! * `tree`: growing the Merkle tree after the chain, and signing its head
+//! * `keys`: the keys that sign
+//! * `prove`: proofs from the tree
+//! * `export`: the chain as a file that is verified without the server
+
+mod export;
+mod keys;
+mod prove;
+mod tree;
+
+pub use export::{Export, export};
+pub(crate) use keys::known as known_keys;
+pub use keys::{PublicKey, keys};
+pub use prove::{Claim, Proof, prove};
+pub use tree::{SIGNED_EVERY, grow};
 
 use crate::{Error, Tx};
 use slipway_domain::{
@@ -6,9 +22,9 @@ use slipway_domain::{
     audit::{Entry, Verifier},
     identity::{Actor, Permission, Place},
 };
-use slipway_store::audit;
+use slipway_store::{audit, audit_tree};
 
-pub use slipway_store::audit::Filter;
+pub use slipway_store::{audit::Filter, audit_tree::Signed};
 
 /// Chained entries after a number, oldest first.
 ///
@@ -26,7 +42,7 @@ pub async fn entries(
 }
 
 /// The head of the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// How many entries there are.
     pub entries: i64,
@@ -34,19 +50,38 @@ pub struct Checkpoint {
     pub digest: Digest,
     /// Entries written but not chained yet.
     pub unchained: i64,
+    /// The newest head of the tree that is signed; none in the first seconds.
+    pub signed: Option<Signed>,
 }
 
-/// Checks every link of the chain, and answers with its head.
+/// The head, as it was written. With `verified` every link of the chain before it is checked, which takes as long as the
+/// chain is.
 ///
 /// # Errors
-/// Without the permission; when a link is broken, with its number.
-pub async fn checkpoint(tx: &mut Tx, actor: &Actor) -> Result<Checkpoint, Error> {
+/// Without the permission `audit.read` on everything; when a link is broken, with its number.
+pub async fn checkpoint(tx: &mut Tx, actor: &Actor, verified: bool) -> Result<Checkpoint, Error> {
     actor.require(Permission::AuditRead, &Place::everywhere())?;
+    let (entries, digest) = if verified {
+        verify(tx).await?
+    } else {
+        audit::head(tx).await?
+    };
+    let (unchained, _) = audit::unchained(tx).await?;
+    Ok(Checkpoint {
+        entries,
+        digest,
+        unchained,
+        signed: audit_tree::last_checkpoint(tx).await?,
+    })
+}
+
+/// Checks every link.
+async fn verify(tx: &mut Tx) -> Result<(i64, Digest), Error> {
     let mut verifier = Verifier::default();
     loop {
         let batch = audit::after(tx, verifier.head().0, &Filter::default(), 1000).await?;
         if batch.is_empty() {
-            break;
+            return Ok(verifier.head());
         }
         for (entry, digest) in &batch {
             verifier
@@ -54,11 +89,4 @@ pub async fn checkpoint(tx: &mut Tx, actor: &Actor) -> Result<Checkpoint, Error>
                 .map_err(|broken| Error::conflict("audit-chain-broken", broken))?;
         }
     }
-    let (entries, digest) = verifier.head();
-    let (unchained, _) = audit::unchained(tx).await?;
-    Ok(Checkpoint {
-        entries,
-        digest,
-        unchained,
-    })
 }

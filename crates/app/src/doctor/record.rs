@@ -1,6 +1,7 @@
 //! 4: the chain is whole, and tells how every deployment and approval came to be what it is. Read once, entry by entry;
 //! what is kept meanwhile is a few bytes a deployment.
 
+mod heads;
 mod story;
 
 use super::{Counted, Options, impossible, secrets};
@@ -26,7 +27,7 @@ use story::{Story, Told, fingerprint};
 /// Entries a page.
 const PAGE: i64 = 1000;
 
-const TAMPERED: &str = "somebody changed the record below Slipway: compare it with an export that was kept (`slipway audit verify \
+pub(super) const TAMPERED: &str = "somebody changed the record below Slipway: compare it with an export that was kept (`slipway audit verify \
      --file`) and with backups, restore what it was, and treat everything from there on as unproven";
 const UNTOLD: &str = "the row was changed without Slipway, or the record was: compare with a backup and with the database's own \
      log, find out who did it, and treat what rests on it as unproven";
@@ -84,6 +85,7 @@ async fn chain(
     report: &mut Report,
 ) -> Result<(), Error> {
     let mut verifier = Verifier::default();
+    let mut heads = heads::Heads::load(tx).await?;
     let broken = |broken: Broken, entry: &Entry| Finding {
         invariant: Invariant::Recorded,
         check: "chain_broken",
@@ -112,6 +114,8 @@ async fn chain(
             }
         };
         if page.is_empty() {
+            report.examined(Invariant::Recorded, "signed heads", heads.examined());
+            heads.end(report);
             return Ok(());
         }
         for (entry, digest) in page {
@@ -120,6 +124,7 @@ async fn chain(
                 report.add(broken(why, &entry));
                 verifier = Verifier::after(entry.seq, digest);
             }
+            heads.entry(tx, digest, report).await?;
             read(&entry, needles, story, report);
         }
     }

@@ -366,6 +366,30 @@ pub(crate) const DAMAGES: &[Damage] = &[
     ),
     damage(
         Recorded,
+        "head_contradicts_chain",
+        "signed head over ",
+        "UPDATE audit_entries SET digest = 'sha256:' || repeat('0', 64) WHERE seq = 5",
+    ),
+    damage(
+        Recorded,
+        "head_not_signed",
+        "signed head over ",
+        "UPDATE audit_checkpoints SET note = replace(note, 'slipway/', 'elsewhere/')",
+    ),
+    damage(
+        Recorded,
+        "head_not_signed",
+        "signed head over ",
+        "UPDATE audit_checkpoints SET root = 'sha256:' || repeat('0', 64)",
+    ),
+    damage(
+        Recorded,
+        "head_beyond_chain",
+        "signed head over ",
+        "DELETE FROM audit_entries WHERE seq = (SELECT max(seq) FROM audit_entries)",
+    ),
+    damage(
+        Recorded,
         "deployment_untold",
         "deployment {errored}",
         "UPDATE deployments SET state = 'succeeded' WHERE id = '{errored}'",

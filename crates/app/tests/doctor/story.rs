@@ -79,6 +79,7 @@ pub(crate) async fn play() -> Story {
     stated(&shop).await;
     shop.look().await;
     while timers::chain(&shop.app).await.unwrap() > 0 {}
+    while timers::grow(&shop.app).await.unwrap() > 0 {}
     while timers::number(&shop.app).await.unwrap() > 0 {}
     let mut deployments = Vec::new();
     for id in all {

@@ -1,18 +1,16 @@
 //! The public keys that signatures are verified with.
 
-use crate::{Faults, Name};
+use crate::{
+    Faults, Name,
+    signing::{ED25519_INFO, ED25519_KEY},
+};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ED25519, ParsedPublicKey};
 
 /// Most keys, and most signatures of one document: each is tried with each.
 pub const MAX_KEYS: usize = 32;
 pub(super) const MAX_SIGNATURES: usize = 8;
 
-/// What a `SubjectPublicKeyInfo` of an Ed25519 key begins with (RFC 8410): all but the key.
-const ED25519_INFO: &[u8] = &[
-    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
-];
-const ED25519_KEY: usize = 32;
-/// The same of a point on P-256 that is not compressed (RFC 5480).
+/// What a `SubjectPublicKeyInfo` of a point on P-256 that is not compressed begins with (RFC 5480): all but the point.
 const P256_INFO: &[u8] = &[
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,

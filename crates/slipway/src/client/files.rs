@@ -4,7 +4,7 @@ use super::exit::Failure;
 use serde::de::DeserializeOwned;
 use std::{
     fs,
-    io::Read as _,
+    io::{BufRead, BufReader, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -17,6 +17,15 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
         fs::read_to_string(path)
     };
     text.map_err(|error| unreadable(path, &error))
+}
+
+/// A file, or standard input for `-`, to be read piece by piece.
+pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
+    if path == Path::new("-") {
+        return Ok(Box::new(std::io::stdin().lock()));
+    }
+    let file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    Ok(Box::new(BufReader::with_capacity(1 << 16, file)))
 }
 
 /// The secret in a file, without the line end that editors leave.
@@ -101,7 +110,7 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::Usage(format!("{}: {error}", path.display()))
 }
 

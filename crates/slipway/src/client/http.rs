@@ -226,6 +226,11 @@ impl Api {
         self.once(&call, None).await
     }
 
+    /// Opens an answer that is read as it comes, however long it takes.
+    pub(crate) async fn stream(&self, path: &[&str], query: &Query) -> Result<Response, Failure> {
+        self.once(&self.call(Method::GET, path, query)?, None).await
+    }
+
     fn call(&self, method: Method, path: &[&str], query: &Query) -> Result<Call, Failure> {
         let mut url = self.base.clone();
         if let Some(odd) = path.iter().find(|part| matches!(**part, "" | "." | "..")) {

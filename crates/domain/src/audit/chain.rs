@@ -1,5 +1,4 @@
-//! The audit chain: every state change writes one entry in its own transaction; a sequencer numbers and chains committed
-//! entries right after. Changing, removing or reordering any of them breaks every later digest.
+//! The chain: each entry names the digest of the one before it.
 
 use crate::Digest;
 use jiff::Timestamp;

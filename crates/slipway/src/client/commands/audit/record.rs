@@ -1,0 +1,223 @@
+//! The record to be kept elsewhere: exports, checkpoints, keys, and proofs from it.
+
+use super::verify::trusted;
+use crate::client::{
+    Context,
+    exit::{Exit, Failure},
+    files,
+    http::Query,
+    output::{Show, some_time, time},
+};
+use clap::Args;
+use futures::StreamExt as _;
+use slipway_api_types::audit::{AuditCheckpoint, AuditKey, AuditKeys, AuditProof, SignedHead};
+use slipway_domain::{
+    Digest,
+    audit::{SignedCheckpoint, TreeHead},
+};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Where to; standard output by default
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl Export {
+    pub(super) async fn run(self, cx: &Context) -> Result<(), Failure> {
+        let unwritable =
+            |path: &Path, error: &std::io::Error| Failure::Usage(format!("{}: {error}", path.display()));
+        let response = cx.api.stream(&["v1", "audit", "export"], &Query::new()).await?;
+        let mut to = match &self.file {
+            Some(path) => Some((
+                path,
+                std::fs::File::create(path).map_err(|error| unwritable(path, &error))?,
+            )),
+            None => None,
+        };
+        let (mut lines, mut last) = (0_usize, Vec::new());
+        let mut pieces = response.bytes_stream();
+        while let Some(piece) = pieces.next().await {
+            let piece = piece.map_err(|error| {
+                Failure::unavailable(format!(
+                    "the export was cut off: {}",
+                    crate::client::exit::chain(&error)
+                ))
+            })?;
+            for part in piece.split_inclusive(|byte| *byte == b'\n') {
+                last.extend_from_slice(part);
+                if last.ends_with(b"\n") {
+                    lines += 1;
+                    // What comes last is what ends it.
+                    if !last.starts_with(b"{\"checkpoint\"") {
+                        last.clear();
+                    }
+                }
+            }
+            match &mut to {
+                Some((path, file)) => file.write_all(&piece).map_err(|error| unwritable(path, &error))?,
+                None => cx.out.print(&String::from_utf8_lossy(&piece))?,
+            }
+        }
+        if !(last.starts_with(b"{\"checkpoint\"") && last.ends_with(b"\n")) {
+            return Err(Failure::unavailable(
+                "the export was cut off: it does not end with the checkpoint; ask again",
+            ));
+        }
+        cx.out.note(&format!(
+            "{} entries and their signed checkpoint",
+            lines.saturating_sub(2)
+        ));
+        Ok(())
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Checkpoint {
+    /// Where to write it; standard output by default
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl Checkpoint {
+    pub(super) async fn run(self, cx: &Context) -> Result<(), Failure> {
+        let reply = cx.api.get(&["v1", "audit", "checkpoint"], &Query::new()).await?;
+        if cx.out.json_wanted() {
+            return cx.out.json(&reply.body);
+        }
+        let checkpoint: AuditCheckpoint = reply.read()?;
+        let signed = checkpoint.signed.ok_or_else(|| Failure::Outcome {
+            exit: Exit::Refused,
+            what: "nothing of the record is signed yet; that takes a few seconds".to_owned(),
+        })?;
+        match self.file {
+            Some(path) => std::fs::write(&path, &signed.note)
+                .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?,
+            None => cx.out.print(&signed.note)?,
+        }
+        cx.out
+            .note(&format!("{} entries, signed {}", signed.size, time(signed.at)));
+        Ok(())
+    }
+}
+
+pub(super) async fn keys(cx: &Context) -> Result<(), Failure> {
+    let reply = cx.api.get(&["v1", "audit", "keys"], &Query::new()).await?;
+    if cx.out.json_wanted() {
+        return cx.out.json(&reply.body);
+    }
+    cx.out.rows(&reply.read::<AuditKeys>()?.items)
+}
+
+impl Show for AuditKey {
+    const COLUMNS: &'static [&'static str] = &["KEY", "SINCE", "RETIRED"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.verifier_key.clone(),
+            time(self.created_at),
+            some_time(self.retired_at),
+        ]
+    }
+
+    fn key(&self) -> String {
+        self.verifier_key.clone()
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Proof {
+    /// The number of the entry that is to be in the record
+    #[arg(value_name = "SEQ", required_unless_present = "from", conflicts_with = "from")]
+    entry: Option<i64>,
+    /// A checkpoint that was kept earlier: the record must go on from it
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// A key that is trusted to sign the record (`slipway audit keys`), or a file with such keys; else what the server signed
+    /// is taken as it is
+    #[arg(long, value_name = "KEY")]
+    key: Vec<String>,
+}
+
+impl Proof {
+    pub(super) async fn run(self, cx: &Context) -> Result<(), Failure> {
+        let keys = trusted(&self.key)?;
+        let kept = self.from.as_deref().map(kept).transpose()?;
+        let mut query = Query::new();
+        match (&kept, self.entry) {
+            (Some(kept), _) => query.push(("from", kept.size.to_string())),
+            (None, Some(entry)) => query.push(("entry", entry.to_string())),
+            (None, None) => {}
+        }
+        let reply = cx.api.get(&["v1", "audit", "proof"], &query).await?;
+        let proof: AuditProof = reply.read()?;
+        let head = signed(&proof.checkpoint, &keys)?;
+        let hashes = proof
+            .hashes
+            .iter()
+            .map(|hash| digest(hash))
+            .collect::<Result<Vec<_>, _>>()?;
+        let told = if let Some(kept) = kept {
+            head.verify_consistency(kept, &hashes)
+                .map_err(|error| not_proved(&error.to_string()))?;
+            format!(
+                "the record goes on from the checkpoint over {} entries: it has {} now",
+                kept.size, head.size
+            )
+        } else {
+            let entry = self.entry.unwrap_or_default();
+            let digest = digest(&proof.digest)?;
+            head.verify_inclusion(entry, digest, &hashes)
+                .map_err(|error| not_proved(&error.to_string()))?;
+            format!(
+                "entry {entry}, {digest}, is in the record of {} entries",
+                head.size
+            )
+        };
+        if cx.out.json_wanted() {
+            return cx.out.json(&reply.body);
+        }
+        cx.out.line(&told)?;
+        if keys.is_empty() {
+            cx.out
+                .note("its signature was not verified: say with --key which key is trusted");
+        }
+        Ok(())
+    }
+}
+
+fn not_proved(why: &str) -> Failure {
+    Failure::Outcome {
+        exit: Exit::Refused,
+        what: format!("the proof does not hold: {why}"),
+    }
+}
+
+fn digest(text: &str) -> Result<Digest, Failure> {
+    text.parse()
+        .map_err(|error| not_proved(&format!("`{text}`: {error}")))
+}
+
+fn kept(path: &Path) -> Result<TreeHead, Failure> {
+    let signed = files::read(path)?.parse::<SignedCheckpoint>();
+    let signed = signed.map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
+    Ok(signed.unverified().head)
+}
+
+fn signed(head: &SignedHead, keys: &[slipway_domain::signing::VerifyingKey]) -> Result<TreeHead, Failure> {
+    let signed: SignedCheckpoint = head
+        .note
+        .parse()
+        .map_err(|error: slipway_domain::audit::checkpoint::NoCheckpoint| not_proved(&error.to_string()))?;
+    if keys.is_empty() {
+        return Ok(signed.unverified().head);
+    }
+    let (checkpoint, _) = signed
+        .verify(keys)
+        .map_err(|error| not_proved(&error.to_string()))?;
+    Ok(checkpoint.head)
+}
