@@ -3,7 +3,7 @@
 //! Everything that decides lives here as values and pure functions, so that it can be tested by the thousand with
 //! generated input: ids and digests, identity and permissions, the library of components, sealed releases, the
 //! deployment state machine, the gates `(facts, now) -> verdicts`, the planner `(desired, observed, now) -> next step`,
-//! rendering, health, policies, processes, evidence, compliance and the audit chain. Time always arrives as an argument and is the database's.
+//! rendering, health, policies, processes, evidence, compliance, the audit chain and certificates. Time always arrives as an argument and is the database's.
 //!
 //! # How to extend
 //! * a new aggregate: a folder with its entity and state machine, an id in [`ids`], a permission in
@@ -15,6 +15,7 @@
 
 pub mod approval;
 pub mod audit;
+pub mod certificate;
 pub mod clock;
 pub mod compliance;
 pub mod component;
@@ -22,6 +23,7 @@ pub mod deployment;
 pub mod digest;
 pub mod doctor;
 pub mod drift;
+pub mod dsse;
 pub mod duration;
 pub mod evidence;
 pub mod fault;

@@ -14,10 +14,12 @@ use crate::{
     registry::ApprovalRule,
 };
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 /// Where a request stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ApprovalState {
     /// Waiting for people.
     Pending,
@@ -60,7 +62,8 @@ impl FromStr for ApprovalState {
 }
 
 /// Yes or no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// Yes.
     Approve,

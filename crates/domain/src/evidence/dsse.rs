@@ -6,11 +6,9 @@ use super::{
     json::At,
     keys::{Keys, MAX_SIGNATURES},
 };
-use crate::Name;
-use base64::{
-    Engine as _,
-    alphabet::{STANDARD, URL_SAFE},
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+use crate::{
+    Name,
+    dsse::{decode, pre_authentication_encoding},
 };
 
 /// A payload whose signature was verified.
@@ -67,26 +65,9 @@ pub(super) fn open(envelope: &At<'_, '_>, payload_type: &str, keys: &Keys) -> Op
     })
 }
 
-/// What is signed: `DSSEv1 <length> <type> <length> <payload>`. The lengths leave one way to take it apart.
-pub(super) fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
-    let mut encoded = head.into_bytes();
-    encoded.extend_from_slice(payload);
-    encoded
-}
-
 /// Bytes in base64, of the standard or the URL-safe alphabet, padded or not.
 pub(super) fn bytes(at: &At<'_, '_>) -> Option<Vec<u8>> {
-    const EITHER: GeneralPurposeConfig =
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let decoded = at.value().as_str().and_then(|text| {
-        let alphabet = if text.contains(['-', '_']) {
-            URL_SAFE
-        } else {
-            STANDARD
-        };
-        GeneralPurpose::new(&alphabet, EITHER).decode(text).ok()
-    });
+    let decoded = at.value().as_str().and_then(decode);
     if decoded.is_none() {
         at.fault("is base64");
     }

@@ -8,7 +8,7 @@ use crate::Digest;
 use serde_json::Value;
 
 /// The only type of a payload that is taken from an envelope.
-pub(super) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
 const STATEMENT: &str = "https://in-toto.io/Statement/";
 const SLSA_1: &str = "https://slsa.dev/provenance/v1";

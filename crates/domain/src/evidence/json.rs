@@ -18,7 +18,7 @@ use std::{
 /// # Errors
 /// With the line and column of what is wrong: no JSON, too deep, too much of it, or a key that is there twice (which
 /// parsers read differently, so that one would show what another does not judge).
-pub(super) fn read(bytes: &[u8]) -> Result<Value, Faults> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Value, Faults> {
     let left = Cell::new(MAX_ENTRIES);
     let node = Node {
         depth: MAX_DEPTH,

@@ -14,8 +14,8 @@
 
 mod cosign;
 mod dsse;
-mod in_toto;
-mod json;
+pub(crate) mod in_toto;
+pub(crate) mod json;
 mod junit;
 mod keys;
 mod kind;

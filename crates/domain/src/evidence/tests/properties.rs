@@ -4,7 +4,10 @@ use super::{
     count, documents, plain, reading,
     signed::{Signer, keys},
 };
-use crate::evidence::{Keys, Kind, Reading, Schema, dsse::pre_authentication_encoding, read};
+use crate::{
+    dsse::pre_authentication_encoding,
+    evidence::{Keys, Kind, Reading, Schema, read},
+};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 

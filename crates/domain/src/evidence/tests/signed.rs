@@ -4,10 +4,8 @@ use super::{
 };
 use crate::{
     Digest, Faults, Name,
-    evidence::{
-        Format, Keys, Kind, Normal, Reading, Signature, dsse::pre_authentication_encoding,
-        in_toto::PAYLOAD_TYPE, read,
-    },
+    dsse::pre_authentication_encoding,
+    evidence::{Format, Keys, Kind, Normal, Reading, Signature, in_toto::PAYLOAD_TYPE, read},
 };
 use aws_lc_rs::{
     encoding::AsDer as _,
