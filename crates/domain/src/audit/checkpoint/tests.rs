@@ -57,6 +57,16 @@ fn one_known_key_is_enough_and_strangers_are_ignored() {
     assert_eq!((said, by), (&checkpoint(), vec![known.name().clone()]));
     let (_, by) = both.verify(&[known.clone(), other.clone()]).unwrap();
     assert_eq!(by, [other.name().clone(), known.name().clone()]);
+    // A signature in another name is not looked at, whatever id it has.
+    let renamed = checkpoint()
+        .sign(&KEY)
+        .to_string()
+        .replacen("— slipway", "— another", 1);
+    let renamed: SignedCheckpoint = renamed.parse().unwrap();
+    assert!(matches!(
+        renamed.verify(std::slice::from_ref(&known)),
+        Err(NotTrusted::Unknown(_))
+    ));
     // Another key of the same name is another key.
     let namesake = checkpoint().sign(&key("slipway.example.com/audit"));
     assert_eq!(
@@ -93,6 +103,13 @@ fn what_is_not_written_strictly_is_refused() {
         Err(NoCheckpoint::Signatures)
     );
     assert_eq!("".parse::<SignedCheckpoint>(), body);
+    let id = STANDARD.encode(KEY.verifying_key().id());
+    let bare = format!("{}\n— {} {id}\n", checkpoint().text(), KEY.name());
+    assert_eq!(
+        bare.parse::<SignedCheckpoint>(),
+        Err(NoCheckpoint::Signature(5)),
+        "an id is no signature"
+    );
     let (text, line) = good.split_once("\n\n").unwrap();
     let many = |count: usize| format!("{text}\n\n{}", line.repeat(count)).parse::<SignedCheckpoint>();
     assert!(many(MAX_SIGNATURES).is_ok());

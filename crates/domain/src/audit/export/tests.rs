@@ -269,6 +269,10 @@ fn an_export_from_the_middle_is_bound_to_what_was_before() {
             verified(&file(&lines), kept).unwrap_err().wrong,
             Wrong::KeptBefore { .. }
         ));
+        let mut kept = log.checkpoint(after);
+        kept.head.root = Digest::of_bytes(b"other");
+        let wrong = verified(&file(&lines), Some(kept)).unwrap_err();
+        assert!(matches!((wrong.line, wrong.wrong), (1, Wrong::KeptRoot { .. })));
         // Whatever else is said of what was before does not lead to the signed root.
         let text = String::from_utf8(lines[0].clone()).unwrap();
         let mut other = lines.clone();

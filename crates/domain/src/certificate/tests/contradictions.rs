@@ -77,6 +77,16 @@ fn an_approval_is_what_people_said() {
         places(|one| one.approvals[0].state = ApprovalState::Withdrawn),
         state
     );
+    let outvoted = |one: &mut Deployment| {
+        one.approvals[0].required = 1;
+        one.approvals[0].decisions[1].answer = Answer::Reject;
+    };
+    assert_eq!(places(outvoted), state, "one who rejects is enough");
+    let withdrawn = |one: &mut Deployment| {
+        outvoted(one);
+        one.approvals[0].state = ApprovalState::Withdrawn;
+    };
+    assert_eq!(places(withdrawn).len(), 2, "it was rejected, and work began");
     let rejected = places(|one| one.approvals[0].state = ApprovalState::Rejected);
     assert_eq!(
         rejected,

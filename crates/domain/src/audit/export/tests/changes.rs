@@ -64,6 +64,8 @@ fn an_entry_that_is_changed_left_out_or_moved_is_named() {
     assert!(matches!(more.wrong, Wrong::NotCanonical(_)));
     let later = wrong(&|lines| lines[3] = replace(&lines[3], "Z\",\"data\"", "0Z\",\"data\""));
     assert!(matches!(later.wrong, Wrong::Time(_)), "{later}");
+    let zoned = wrong(&|lines| lines[3] = replace(&lines[3], "Z\",\"data\"", "Z[UTC]\",\"data\""));
+    assert!(matches!(zoned.wrong, Wrong::Time(_)), "{zoned}");
     let no_text = wrong(&|lines| lines[3][40] = 0xff);
     assert_eq!(
         no_text.to_string(),
