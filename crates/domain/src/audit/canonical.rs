@@ -29,26 +29,31 @@ pub(super) struct Scanner<'t> {
     at: usize,
 }
 
-/// What a byte is in a string: most are just themselves.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Byte {
-    Plain,
-    Quote,
-    Escape,
-    Control,
+/// Where the first byte is that is not just itself in a string: a quote, a backslash or a control character. Looks at
+/// eight at once, which is what makes verification fast.
+fn special(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let found = specials(u64::from_le_bytes(*word));
+        if found != 0 {
+            return Some(8 * index + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    rest.iter().position(is_special).map(|at| 8 * words.len() + at)
 }
 
-const BYTES: [Byte; 256] = {
-    let mut bytes = [Byte::Plain; 256];
-    let mut control = 0;
-    while control < 0x20 {
-        bytes[control] = Byte::Control;
-        control += 1;
+/// The highest bit of each byte that is special. What is above the lowest such bit may be wrong: a borrow went there.
+const fn specials(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    const fn below(word: u64, limit: u64) -> u64 {
+        word.wrapping_sub(ONES * limit) & !word
     }
-    bytes[b'"' as usize] = Byte::Quote;
-    bytes[b'\\' as usize] = Byte::Escape;
-    bytes
-};
+    let quote = below(word ^ (ONES * b'"' as u64), 1);
+    let backslash = below(word ^ (ONES * b'\\' as u64), 1);
+    (below(word, 0x20) | quote | backslash) & HIGH
+}
 
 impl<'t> Scanner<'t> {
     pub(super) const fn new(text: &'t str) -> Self {
@@ -105,11 +110,7 @@ impl<'t> Scanner<'t> {
         self.at += 1;
         let start = self.at;
         loop {
-            let special = self
-                .rest()
-                .iter()
-                .position(|byte| BYTES[usize::from(*byte)] != Byte::Plain);
-            let Some(plain) = special else {
+            let Some(plain) = special(self.rest()) else {
                 return Err(self.not("a string that ends"));
             };
             self.at += plain;

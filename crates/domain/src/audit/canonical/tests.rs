@@ -127,6 +127,12 @@ fn it_goes_as_deep_as_what_is_read() {
 
 proptest! {
     #[test]
+    fn the_first_special_byte_is_found(bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0x1e_u8..0x24, 0x5b_u8..0x5e, 0x7f_u8..0xa4], 0..40)) {
+        let one_by_one = bytes.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\');
+        prop_assert_eq!(special(&bytes), one_by_one);
+    }
+
+    #[test]
     fn whatever_is_written_canonically_is_canonical(value in values()) {
         let text = written(&value);
         prop_assert_eq!(scanned(&text), Ok(()), "{}", text);
