@@ -3,10 +3,29 @@
 //! ```mermaid
 //! stateDiagram-v2
 //!     [*] --> pending
+//!     pending --> pending: what is to be decided on has changed, so decisions on what it was are withdrawn
 //!     pending --> approved: enough distinct, entitled, undisqualified people
-//!     pending --> rejected: one of them says no
+//!     pending --> rejected: as many of them say no as end it, one by default
+//!     pending --> expired: nobody decided in time
 //!     pending --> withdrawn: the deployment ended first
 //! ```
+//!
+//! What is required is a [`Requirement`]; [`merge()`] makes as few as ask the same people of those that environments, processes
+//! and policies raise. [`decide::Request::decide`] takes a decision or says why not, [`quorum`] says who fills what,
+//! [`escalation`] who is asked by now, [`delegation`] who decides for whom, and [`changed`] which decisions are withdrawn.
+
+pub mod changed;
+pub mod decide;
+pub mod delegation;
+pub mod escalation;
+pub mod merge;
+pub mod quorum;
+pub mod requirement;
+pub mod sign_in;
+
+pub use merge::{Merged, Source, merge};
+pub use requirement::{Person, Requirement, Step};
+pub use sign_in::{SignIn, SignInAgain, SignedIn};
 
 use crate::{
     Digest,
@@ -29,6 +48,8 @@ pub enum ApprovalState {
     Rejected,
     /// The deployment ended first.
     Withdrawn,
+    /// Nobody decided in time.
+    Expired,
 }
 
 impl ApprovalState {
@@ -40,6 +61,7 @@ impl ApprovalState {
             Self::Approved => "approved",
             Self::Rejected => "rejected",
             Self::Withdrawn => "withdrawn",
+            Self::Expired => "expired",
         }
     }
 }
@@ -54,8 +76,14 @@ impl FromStr for ApprovalState {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Pending, Self::Approved, Self::Rejected, Self::Withdrawn]
-            .into_iter()
+        let all = [
+            Self::Pending,
+            Self::Approved,
+            Self::Rejected,
+            Self::Withdrawn,
+            Self::Expired,
+        ];
+        all.into_iter()
             .find(|state| state.as_str() == text)
             .ok_or_else(|| format!("`{text}` is no state of an approval"))
     }
@@ -253,92 +281,4 @@ impl Approval {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::identity::Role;
-    use proptest::prelude::*;
-
-    fn request(count: u32, involved: &[PrincipalId]) -> Approval {
-        Approval {
-            id: ApprovalId::new(),
-            deployment: DeploymentId::new(),
-            rule: ApprovalRule {
-                count,
-                role: Role::Authority,
-            },
-            digest: Digest::of_bytes(b"release"),
-            plan_digest: Digest::of_bytes(b"plan"),
-            state: ApprovalState::Pending,
-            involved: involved.iter().map(|p| (*p, Involvement::Sealer)).collect(),
-            decisions: Vec::new(),
-            revision: 1,
-            created_at: Timestamp::UNIX_EPOCH,
-        }
-    }
-
-    fn decision(by: PrincipalId, answer: Answer) -> Decision {
-        Decision {
-            by,
-            answer,
-            digest: Digest::of_bytes(b"release"),
-            plan_digest: Digest::of_bytes(b"plan"),
-            comment: None,
-            at: Timestamp::UNIX_EPOCH,
-        }
-    }
-
-    #[test]
-    fn the_one_who_sealed_it_may_not_decide_and_is_told_why() {
-        let sealer = PrincipalId::new();
-        let refused = request(1, &[sealer])
-            .decide(decision(sealer, Answer::Approve), true)
-            .unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "you may not decide on what you sealed: separation of duties"
-        );
-    }
-
-    #[test]
-    fn another_digest_is_refused_and_names_both() {
-        let mut other = decision(PrincipalId::new(), Answer::Approve);
-        other.digest = Digest::of_bytes(b"other");
-        assert!(matches!(
-            request(1, &[]).decide(other, true),
-            Err(Refused::OtherDigest { .. })
-        ));
-    }
-
-    #[test]
-    fn a_machine_or_an_api_token_never_approves() {
-        let d = decision(PrincipalId::new(), Answer::Approve);
-        assert_eq!(request(1, &[]).decide(d, false).unwrap_err(), Refused::NotAPerson);
-    }
-
-    proptest! {
-        #[test]
-        fn approved_means_enough_distinct_uninvolved_people_and_no_rejection(
-            count in 1u32..4,
-            steps in proptest::collection::vec((0usize..5, any::<bool>()), 0..12),
-        ) {
-            let people: Vec<PrincipalId> = (0..5).map(|_| PrincipalId::new()).collect();
-            let mut approval = request(count, &people[..1]);
-            for (who, yes) in steps {
-                let answer = if yes { Answer::Approve } else { Answer::Reject };
-                if let Ok(next) = approval.clone().decide(decision(people[who], answer), true) {
-                    prop_assert_eq!(approval.state, ApprovalState::Pending, "nothing revives an ended request");
-                    approval = next;
-                }
-            }
-            let mut yes: Vec<_> = approval.decisions.iter().filter(|d| d.answer == Answer::Approve).map(|d| d.by).collect();
-            prop_assert!(!yes.contains(&people[0]));
-            yes.sort();
-            let all = yes.len();
-            yes.dedup();
-            prop_assert_eq!(all, yes.len(), "nobody counts twice");
-            let no = approval.decisions.iter().any(|d| d.answer == Answer::Reject);
-            prop_assert_eq!(approval.state == ApprovalState::Approved, !no && yes.len() >= count as usize);
-            prop_assert_eq!(approval.state == ApprovalState::Rejected, no);
-        }
-    }
-}
+mod tests;

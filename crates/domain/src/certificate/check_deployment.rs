@@ -138,7 +138,7 @@ impl Deployment {
         let fits = match approval.state {
             ApprovalState::Approved => no == 0 && yes >= approval.required as usize,
             ApprovalState::Rejected => no > 0,
-            ApprovalState::Pending | ApprovalState::Withdrawn => no == 0,
+            ApprovalState::Pending | ApprovalState::Withdrawn | ApprovalState::Expired => no == 0,
         };
         if !fits {
             let (state, required) = (approval.state, approval.required);

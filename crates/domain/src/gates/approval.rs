@@ -60,6 +60,12 @@ pub fn judge(requests: &[Facts], asked_for: u32) -> (Verdict, Value) {
             ApprovalState::Withdrawn => {
                 return (Verdict::refused("the request for approval was withdrawn"), inputs);
             }
+            ApprovalState::Expired => {
+                return (
+                    Verdict::refused("nobody decided on the request for approval in time"),
+                    inputs,
+                );
+            }
             ApprovalState::Pending | ApprovalState::Approved => {}
         }
         let required = request.required.max(asked_for);

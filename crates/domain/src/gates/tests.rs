@@ -209,6 +209,10 @@ fn breakage() -> impl Strategy<Value = Breakage> {
             |f| f.approvals[0].state = ApprovalState::Withdrawn,
             GateName::Approval,
         ),
+        (
+            |f| f.approvals[0].state = ApprovalState::Expired,
+            GateName::Approval,
+        ),
         (|f| f.approvals[0].approvers = 0, GateName::Approval),
         (|f| f.approvals[0].unchanged = false, GateName::Approval),
         (
