@@ -292,6 +292,22 @@ fn who_is_involved_or_had_it_done_decides_nothing_for_nobody_and_nobody_for_them
 }
 
 #[test]
+fn what_somebody_said_before_they_were_involved_does_not_count() {
+    let (ana, ben) = (somebody("ana"), somebody("ben"));
+    let asked = request(vec![people(1)]);
+    let given = [delegated(&ana, &ben)];
+    let mut asked = after(
+        &asked,
+        decide_with(&asked, &for_whom(&ben, &ana), &given, &[], 1).unwrap(),
+    );
+    assert_eq!(asked.judge(&[]).0, ApprovalState::Approved);
+    for who in [ana.id, ben.id] {
+        asked.excluded = excluded(&[(who, Involvement::Requester)], &[]);
+        assert_eq!(asked.judge(&[]).0, ApprovalState::Pending);
+    }
+}
+
+#[test]
 fn a_decision_for_somebody_counts_by_what_they_are_entitled_to_and_uses_up_both() {
     let ana = entitled(PrincipalId::new(), "ana", &["security"]);
     let ben = Entitled {
