@@ -147,7 +147,8 @@ impl About<'_> {
         let mut deployment = None;
         let mut requests = Vec::new();
         let mut required = way.required;
-        if let Some(row) = row {
+        if let Some(mut row) = row {
+            crate::policies::tell(tx, &mut row.gates).await?;
             required = asked_for(required, &row.gates);
             let policies = policies(&row.gates);
             for approval in approvals::of(tx, &[row.deployment.id]).await? {

@@ -1,14 +1,13 @@
 //! Names of services, environments, components and so on: RFC 1123 labels, as Kubernetes namespaces are.
 
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 /// A name: 1 to 63 of `a-z`, `0-9` and `-`, beginning and ending with a letter or digit (RFC 1123 label).
 ///
-/// A name never contains `_`, so it cannot be mistaken for an id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Name(String);
+/// A name never contains `_`, so it cannot be mistaken for an id. It is shared: verdicts and facts repeat it again and again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Arc<str>);
 
 /// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +35,7 @@ impl FromStr for Name {
             .iter()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
         if bytes.len() <= 63 && inner && edge(bytes.first()) && edge(bytes.last()) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(NoName)
         }
@@ -52,6 +51,12 @@ impl fmt::Display for Name {
 impl AsRef<str> for Name {
     fn as_ref(&self) -> &str {
         &self.0
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

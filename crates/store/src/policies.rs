@@ -4,7 +4,10 @@ use crate::{Before, Cols, Error, Ref, Tx, row::exactly_one, versioned::Tables};
 use slipway_domain::{
     Digest, Name,
     ids::{PolicyId, PrincipalId},
-    policy::{Document, Head, Version},
+    policy::{
+        Document, Head, Version,
+        judged_by::{self, JudgedBy},
+    },
 };
 use uuid::Uuid;
 
@@ -134,17 +137,19 @@ pub struct InForce {
 /// # Errors
 /// When the database refuses.
 pub async fn in_force(tx: &mut Tx) -> Result<Vec<InForce>, Error> {
-    let rows: Vec<(Uuid, i64)> =
-        sqlx::query_as("SELECT id, in_force FROM policies WHERE in_force IS NOT NULL ORDER BY name")
-            .fetch_all(tx.conn())
-            .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, version)| InForce {
-            policy: PolicyId::from_uuid(id),
-            version,
-        })
-        .collect())
+    // One row: there may be a thousand of them, and this is asked whenever a deployment is judged.
+    let (ids, versions): (Vec<Uuid>, Vec<i64>) = sqlx::query_as(
+        "SELECT COALESCE(array_agg(id ORDER BY name), '{}'), COALESCE(array_agg(in_force ORDER BY name), '{}') \
+         FROM policies WHERE in_force IS NOT NULL",
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    let in_force = ids.into_iter().zip(versions);
+    let in_force = in_force.map(|(id, version)| InForce {
+        policy: PolicyId::from_uuid(id),
+        version,
+    });
+    Ok(in_force.collect())
 }
 
 /// What some versions say, with the names of their policies.
@@ -174,6 +179,28 @@ pub async fn documents(tx: &mut Tx, of: &[InForce]) -> Result<Vec<(InForce, Name
     .collect()
 }
 
+/// The digests of what some versions say, in their order.
+///
+/// # Errors
+/// When the database refuses, or one of them is not there.
+pub async fn digests(tx: &mut Tx, of: &[(Name, i64)]) -> Result<Vec<Digest>, Error> {
+    let names: Vec<&str> = of.iter().map(|(name, _)| name.as_str()).collect();
+    let numbers: Vec<i64> = of.iter().map(|(_, version)| *version).collect();
+    let rows = sqlx::query(
+        "SELECT w.name || ' version ' || w.version AS id, v.digest \
+         FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS w(name, version, at) \
+         LEFT JOIN policies p ON p.name = w.name \
+         LEFT JOIN policy_versions v ON v.policy_id = p.id AND v.version = w.version ORDER BY w.at",
+    )
+    .bind(names)
+    .bind(numbers)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter()
+        .map(|row| Cols::new("policy_versions", row).digest("digest"))
+        .collect()
+}
+
 /// How often what is in force has changed. To be read before what is in force: whoever sees an older count than there is
 /// judges again.
 ///
@@ -183,4 +210,37 @@ pub async fn changes(tx: &mut Tx) -> Result<i64, Error> {
     Ok(sqlx::query_scalar("SELECT changes FROM policy_changes")
         .fetch_one(tx.conn())
         .await?)
+}
+
+/// Keeps the versions that a deployment was judged by, unless they are kept already.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn keep_set(tx: &mut Tx, set: Digest, versions: &[(Name, i64)]) -> Result<(), Error> {
+    let is_kept: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM policy_sets WHERE digest = $1)")
+        .bind(set.to_string())
+        .fetch_one(tx.conn())
+        .await?;
+    if is_kept {
+        return Ok(());
+    }
+    sqlx::query("INSERT INTO policy_sets (digest, policies) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(set.to_string())
+        .bind(serde_json::json!(judged_by::listed(versions)))
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// The versions that are kept under a digest.
+///
+/// # Errors
+/// When the database refuses, or the row cannot be.
+pub async fn set(tx: &mut Tx, set: Digest) -> Result<Option<Vec<JudgedBy>>, Error> {
+    let row = sqlx::query("SELECT digest AS id, policies FROM policy_sets WHERE digest = $1")
+        .bind(set.to_string())
+        .fetch_optional(tx.conn())
+        .await?;
+    row.map(|row| Cols::new("policy_sets", &row).json("policies"))
+        .transpose()
 }

@@ -386,6 +386,7 @@ async fn judged(tx: &mut Tx, row: Row) -> Result<bool, Error> {
     } else {
         boundary
     };
+    policies::keep(tx, &facts.policies).await?;
     deployments::set_gates(tx, id, &gates, Some(boundary)).await?;
     let Some(transition) = decide(&gates, &row.deployment.state, row.deployment.expires_at, now) else {
         return Ok(false);

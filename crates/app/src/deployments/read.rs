@@ -2,7 +2,7 @@
 
 use super::{Filter, explain, load};
 use crate::{
-    Before, Error, Tx,
+    Before, Error, Tx, policies,
     targets::{self, TargetView},
 };
 use slipway_domain::{
@@ -46,8 +46,9 @@ pub(crate) async fn view_of(tx: &mut Tx, id: DeploymentId) -> Result<DeploymentV
 }
 
 /// One, with what its service has left behind elsewhere.
-async fn one(tx: &mut Tx, row: Row) -> Result<DeploymentView, Error> {
+async fn one(tx: &mut Tx, mut row: Row) -> Result<DeploymentView, Error> {
     let (service, environment) = (row.deployment.service, row.deployment.environment);
+    policies::tell(tx, &mut row.gates).await?;
     let mut view = views(tx, vec![row]).await?.remove(0);
     view.former = targets::former(tx, service, environment).await?;
     Ok(view)

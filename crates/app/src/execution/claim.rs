@@ -5,7 +5,7 @@ use super::{MAX_ATTEMPTS, give_up, known::Known};
 use crate::{
     App, Error, Tx,
     deployments::{advance, judge, transition},
-    measure,
+    measure, policies,
 };
 use jiff::SignedDuration;
 use slipway_domain::{
@@ -183,6 +183,7 @@ async fn judge_and_begin(tx: &mut Tx, unit: &work::Due, row: &Row) -> Result<Opt
     let facts = judge::facts(tx, row).await?;
     let gates = gates::evaluate(&facts, tx.now);
     measure::gates(tx, row, &gates);
+    policies::keep(tx, &facts.policies).await?;
     deployments::set_gates(tx, unit.deployment, &gates, None).await?;
     let row = deployments::get(tx, unit.deployment)
         .await?

@@ -2,8 +2,13 @@
 
 use super::{facts, in_force};
 use crate::{Error, Tx, evidence::Stated};
-use slipway_domain::policy::{Explained, Facts, Judgement, Place, facts::evidence, judge, unjudged};
-use slipway_store::{deployment_facts, deployments::Row, environments, services};
+use serde::Deserialize as _;
+use serde_json::json;
+use slipway_domain::{
+    gates::{Gate, GateName},
+    policy::{Explained, Facts, Judgement, Place, facts::evidence, judge, judged_by::Versions, unjudged},
+};
+use slipway_store::{deployment_facts, deployments::Row, environments, policies, services};
 
 /// Judges a deployment, whose row must be locked. Undoing and healing are never held up.
 ///
@@ -50,4 +55,25 @@ async fn place(tx: &mut Tx, row: &Row) -> Result<Place, Error> {
         criticality: service.criticality,
         kind: d.kind,
     })
+}
+
+/// Keeps the versions that were judged by, where the gate only names them.
+pub(crate) async fn keep(tx: &mut Tx, judgement: &Judgement) -> Result<(), Error> {
+    if let Versions::Set { set, .. } = Versions::of(&judgement.policies) {
+        policies::keep_set(tx, set, &judgement.policies).await?;
+    }
+    Ok(())
+}
+
+/// Has gates tell the versions that they only name.
+pub(crate) async fn tell(tx: &mut Tx, gates: &mut [Gate]) -> Result<(), Error> {
+    for gate in gates.iter_mut().filter(|gate| gate.name == GateName::Policy) {
+        let named = gate.inputs.get("policies").map(Versions::deserialize);
+        if let Some(Ok(Versions::Set { set, .. })) = named
+            && let Some(versions) = policies::set(tx, set).await?
+        {
+            gate.inputs["policies"] = json!(versions);
+        }
+    }
+    Ok(())
 }

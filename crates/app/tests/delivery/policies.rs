@@ -11,7 +11,7 @@ use slipway_domain::{
     deployment::StateName,
     gates::{GateName, Verdict},
     ids::DeploymentId,
-    policy::{Document, Kept, Overall},
+    policy::{Document, Kept, Overall, judged_by::LISTED},
 };
 
 /// A document of one rule, for production.
@@ -113,6 +113,39 @@ async fn a_rule_that_refuses_rejects_the_deployment_and_says_why() {
     let (verdict, inputs) = gate(&shop, id, GateName::Policy).await;
     assert_eq!(verdict, Verdict::satisfied("kept, as 1 policy in force says"));
     assert_eq!(inputs["policies"][0]["version"], 2);
+    shop.check().await;
+}
+
+#[tokio::test]
+async fn many_versions_that_judged_are_kept_once_and_told_with_each_deployment() {
+    let shop = open().await;
+    let release = shop.release("1.0.0").await;
+    shop.staged(&release).await;
+    let many = LISTED + 1;
+    for n in 0..many {
+        in_force(
+            &shop,
+            &format!("policy-{n:02}"),
+            refuses("size(plan.targets) == 2"),
+        )
+        .await;
+    }
+    for _ in 0..2 {
+        let id = shop.ask(&release, "production").await.unwrap();
+        shop.run_all().await;
+        assert_eq!(shop.state(id).await, StateName::Succeeded);
+        let (_, inputs) = gate(&shop, id, GateName::Policy).await;
+        let told = inputs["policies"].as_array().unwrap();
+        assert_eq!(told.len(), many, "{inputs:#}");
+        assert_eq!(told[1], serde_json::json!({"policy": "policy-01", "version": 1}));
+    }
+    let sql = "SELECT count(*) FROM policy_sets";
+    assert_eq!(shop.number(sql).await, 1);
+    retire(&shop, "policy-00").await;
+    let id = shop.ask(&release, "production").await.unwrap();
+    let (_, inputs) = gate(&shop, id, GateName::Policy).await;
+    assert_eq!(inputs["policies"].as_array().unwrap().len(), LISTED);
+    assert_eq!(shop.number(sql).await, 1);
     shop.check().await;
 }
 

@@ -3,7 +3,7 @@
 //! What policies ask of people is the approval gate's, and of evidence the evidence gate's: this one only says so.
 
 use super::Verdict;
-use crate::policy::{Judgement, Kept, RuleVerdict};
+use crate::policy::{Judgement, Kept, RuleVerdict, judged_by::Versions};
 use serde_json::{Value, json};
 
 /// Judges it.
@@ -14,11 +14,7 @@ pub fn judge(judgement: &Judgement) -> (Verdict, Value) {
         .iter()
         .filter(|rule| matches!(rule.kept, Kept::NotKept | Kept::Unknown))
         .collect();
-    let versions = judgement.policies.iter();
-    let versions: Vec<_> = versions
-        .map(|(policy, version)| json!({"policy": policy, "version": version}))
-        .collect();
-    let inputs = json!({"policies": versions, "rules": told});
+    let inputs = json!({"policies": Versions::of(&judgement.policies), "rules": told});
     let refusals: Vec<_> = judgement.refusals().map(said).collect();
     if !refusals.is_empty() {
         return (Verdict::refused(refusals.join("; ")), inputs);

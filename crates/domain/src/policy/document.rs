@@ -289,7 +289,7 @@ pub(super) struct Ready {
 #[derive(Debug, Clone)]
 pub(super) enum Told {
     Text(String),
-    Sentence(Sentence),
+    Sentence(Box<Sentence>),
 }
 
 impl Rule {
@@ -317,7 +317,7 @@ impl Rule {
                 Some(Told::Text(text.clone()))
             }
             Message::Expression(source) => match Sentence::new(source) {
-                Ok(sentence) => Some(Told::Sentence(sentence)),
+                Ok(sentence) => Some(Told::Sentence(Box::new(sentence))),
                 Err(all) => {
                     for fault in all {
                         faults.add("/message/expression", fault);

@@ -10,6 +10,7 @@ pub mod document;
 pub mod expression;
 pub mod facts;
 pub mod judge;
+pub mod judged_by;
 pub mod risk;
 pub mod version;
 

@@ -6,6 +6,7 @@
 //! may miss one says `has(…)` first.
 
 mod check;
+mod evaluate;
 mod explain;
 mod limits;
 mod text;
@@ -51,7 +52,7 @@ impl Condition {
     /// Judges it.
     #[must_use]
     pub fn judge(&self, facts: &Facts) -> Outcome {
-        explain::judge(&self.root, facts)
+        evaluate::judge(&self.root, facts)
     }
 
     /// Why it came out as it did: the parts that decided, with what they saw.
@@ -102,7 +103,7 @@ impl Sentence {
         match Cel::resolve(&self.whole.expr, facts.context()) {
             Ok(Cel::String(said)) => Ok(said.chars().take(Self::MAX).collect()),
             Ok(other) => Err(format!("`{}` is {}, not text", self.source, other.type_of())),
-            Err(error) => Err(explain::why(&self.whole, &error)),
+            Err(error) => Err(evaluate::why(&self.whole, &error)),
         }
     }
 }

@@ -4,8 +4,12 @@
 use super::{check, limits, text};
 use crate::policy::facts::Shape;
 use cel::{
-    Env,
-    common::ast::{Expr, IdedExpr, operators as op},
+    Context, Env, Value as Cel,
+    common::{
+        ast::{Expr, IdedExpr, operators as op},
+        types::CelString,
+        value::{CowVal, Val},
+    },
 };
 use std::{
     collections::HashSet,
@@ -52,6 +56,19 @@ pub(super) struct Part {
     pub(super) literal: bool,
     /// How many entries of lists it looks at, at most.
     pub(super) looks: limits::Looks,
+    /// The way to its value without CEL.
+    pub(super) short: Short,
+}
+
+/// A way to a value that needs no evaluating.
+#[derive(Debug, Clone)]
+pub(super) enum Short {
+    /// It is always this one.
+    Constant(Arc<dyn Val>),
+    /// A fact, or a part of one, by its name and the fields below it.
+    Path(Vec<CelString<'static>>),
+    /// There is none.
+    No,
 }
 
 /// Which of a list's entries must do.
@@ -188,13 +205,49 @@ fn part(expr: &IdedExpr, deep: &Deep) -> Result<Part, Vec<String>> {
 /// It was parsed before, and is written as it was: only a fault of ours makes this fail, and then it is not kept.
 fn bare(expr: &IdedExpr, deep: &Deep, paths: Vec<Part>) -> Result<Part, Vec<String>> {
     let (text, looks) = (text::of(expr), limits::looks(expr, deep));
+    let parsed = parsed(&ENV, &text)?;
     Ok(Part {
-        expr: parsed(&ENV, &text)?,
+        short: short(&parsed),
+        expr: parsed,
         text,
         paths,
         literal: false,
         looks,
     })
+}
+
+fn short(expr: &IdedExpr) -> Short {
+    if let Some(path) = path(expr) {
+        return Short::Path(path);
+    }
+    let constant = match &expr.expr {
+        Expr::Literal(_) => true,
+        Expr::List(list) => list
+            .elements
+            .iter()
+            .all(|entry| matches!(entry.expr, Expr::Literal(_))),
+        _ => false,
+    };
+    let value = constant.then(|| {
+        Cel::resolve_val(expr, &Context::with_env(Arc::clone(&ENV)))
+            .map(CowVal::into_owned)
+            .ok()
+    });
+    value
+        .flatten()
+        .map_or(Short::No, |value| Short::Constant(value.into()))
+}
+
+fn path(expr: &IdedExpr) -> Option<Vec<CelString<'static>>> {
+    match &expr.expr {
+        Expr::Ident(name) => Some(vec![name.clone().into()]),
+        Expr::Select(select) if !select.test => {
+            let mut path = path(&select.operand)?;
+            path.push(select.field.clone().into());
+            Some(path)
+        }
+        _ => None,
+    }
 }
 
 /// The facts that are read outside of loops: what a loop reads has no one value.

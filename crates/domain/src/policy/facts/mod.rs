@@ -12,7 +12,7 @@ pub use shape::{Field, Shape};
 pub use stated::evidence;
 
 use crate::Faults;
-use cel::Context;
+use cel::{Context, common::value::Val};
 use serde_json::{Value, json};
 use shape::{field, optional};
 pub(super) use shared::Extent;
@@ -268,6 +268,8 @@ pub const FACTS: Shape = Shape::Object(ROOTS);
 pub struct Facts {
     json: Value,
     context: Context<'static, 'static>,
+    /// What the context has, to be found without it.
+    roots: Vec<(String, Box<dyn Val>)>,
     extent: Extent,
 }
 
@@ -280,12 +282,16 @@ impl Facts {
         FACTS.check(&json)?;
         let mut context = Context::with_env(Arc::clone(super::expression::env()));
         let mut extent = Extent::default();
+        let mut roots = Vec::new();
         for (name, value) in json.as_object().into_iter().flatten() {
-            context.add_variable_as_val(name.clone(), shared::shared(value, &mut extent));
+            let value = shared::shared(value, &mut extent);
+            context.add_variable_as_val(name.clone(), value.clone_as_boxed());
+            roots.push((name.clone(), value));
         }
         Ok(Self {
             json,
             context,
+            roots,
             extent,
         })
     }
@@ -298,6 +304,12 @@ impl Facts {
 
     pub(super) const fn context(&self) -> &Context<'static, 'static> {
         &self.context
+    }
+
+    /// What stands under a name.
+    pub(super) fn root(&self, name: &str) -> Option<&(dyn Val + 'static)> {
+        let root = self.roots.iter().find(|(known, _)| known == name);
+        root.map(|(_, value)| &**value)
     }
 
     pub(super) const fn extent(&self) -> Extent {
