@@ -4,9 +4,10 @@ use slipway_app::timers;
 use slipway_domain::{
     Digest,
     audit::{Entry, SignedCheckpoint, TreeHead, Verifier, export::ExportVerifier},
+    certificate::{self, Outcome},
     signing::VerifyingKey,
 };
-use slipway_testkit::{TestApp, Value, World};
+use slipway_testkit::{Person, TestApp, Value, World, json};
 
 #[tokio::test]
 async fn the_published_chain_can_be_verified_by_whoever_reads_it() {
@@ -268,4 +269,71 @@ async fn nobody_changes_what_is_signed() {
     ] {
         app.damage(change).await.expect_err(change);
     }
+}
+
+#[tokio::test]
+async fn a_release_is_certified_as_it_stands() {
+    let app = TestApp::start().await;
+    let world = World::shop(&app).await;
+    let path = "/v1/releases/storefront@1.0.0/certificate";
+    world.draft("1.0.0").await;
+    assert_eq!(world.viewer.get(path).await.problem(409), "release-state");
+    world
+        .manager
+        .act("/v1/releases/storefront@1.0.0/seal")
+        .await
+        .expect(200);
+    assert_eq!(world.viewer.get(path).await.problem(409), "not-signed");
+    app.sign().await;
+    let keys = keys(&world).await;
+    let junit = "<testsuite><testcase name=\"a\"/></testsuite>";
+    let body = json!({"kind": "test_report", "name": "unit", "document": junit});
+    world
+        .engineer
+        .post("/v1/components/web/versions/1.0.0/evidence", body)
+        .await
+        .expect(201);
+    let read = async |by: &Person| {
+        let reply = by.get(path).await.expect(200);
+        let bytes = serde_json::to_vec(&reply).unwrap();
+        certificate::read(&bytes, &[]).unwrap_err();
+        certificate::read(&bytes, &keys).unwrap().statement.predicate
+    };
+    let before = read(&world.viewer).await;
+    assert_eq!(before.outcome, Outcome::NotDeployed);
+    assert_eq!(before.release.display_name(), "storefront@1.0.0");
+    assert_eq!(before.evidence.len(), 1);
+    assert!(before.checkpoint.is_some() && before.release.process.is_some());
+    let document = json!({"scope": {}, "rules": [{"name": "calm", "expression": "risk.score < 1000",
+        "message": {"text": "calm"}, "effect": "refuse"}]});
+    world
+        .authority
+        .post("/v1/policies", json!({"name": "guard", "document": document}))
+        .await
+        .expect(201);
+    let other = app.person("abe", &["authority"]).await;
+    other
+        .act("/v1/policies/guard/versions/1/activate")
+        .await
+        .expect(200);
+    let asked = world.deploy("storefront@1.0.0", "staging").await;
+    let after = read(&world.auditor).await;
+    assert_eq!(after.outcome, Outcome::UnderWay);
+    let deployment = &after.deployments[0];
+    assert_eq!(deployment.id.to_string(), asked["id"].as_str().unwrap());
+    assert_eq!(
+        deployment.targets.len(),
+        asked["targets"].as_array().unwrap().len()
+    );
+    assert_eq!(deployment.policies[0].name.as_str(), "guard");
+    assert!(deployment.targets.iter().all(|target| target.applied.is_none()));
+    assert_eq!(world.stranger.get(path).await.problem(404), "not-found");
+    assert_eq!(
+        world
+            .viewer
+            .get("/v1/releases/storefront@9.9.9/certificate")
+            .await
+            .problem(404),
+        "not-found"
+    );
 }

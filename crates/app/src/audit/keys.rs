@@ -43,6 +43,15 @@ pub(crate) async fn signing(app: &App, tx: &mut Tx) -> Result<SigningKey, Error>
     open(app, &kept)
 }
 
+/// The key that signs, where nothing may be made.
+pub(crate) async fn existing(app: &App, tx: &mut Tx) -> Result<SigningKey, Error> {
+    let kept = signing_keys::active(tx).await?.ok_or_else(|| {
+        let detail = "this installation has signed nothing yet; that takes a few seconds";
+        Error::conflict("not-signed", detail)
+    })?;
+    open(app, &kept)
+}
+
 async fn make(app: &App, tx: &mut Tx) -> Result<(), Error> {
     let id = signing_keys::fresh();
     let name = origin(tx).await?;

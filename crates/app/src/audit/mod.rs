@@ -11,6 +11,7 @@ mod prove;
 mod tree;
 
 pub use export::{Export, export};
+pub(crate) use keys::existing as signing_key;
 pub(crate) use keys::known as known_keys;
 pub use keys::{PublicKey, keys};
 pub use prove::{Claim, Proof, prove};

@@ -1,10 +1,12 @@
-//! Releases: compose, change, seal, withdraw, read, compare.
+//! Releases: compose, change, seal, withdraw, read, compare, certify.
 
+mod certificate;
 mod compose;
 mod diff;
 mod seal;
 mod withdraw;
 
+pub use certificate::certificate;
 pub use compose::{ComponentChoice, Compose, Update, compose, update};
 pub use diff::{ComponentChange, ReleaseDiff, diff};
 pub use seal::seal;

@@ -19,8 +19,8 @@ mod watch;
 use crate::server;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use commands::{
-    approve, audit, cluster, component, deploy, drift, environment, events, evidence, identity, policy,
-    process, release, role_binding, service, status, target, team, token,
+    approve, audit, certificate, cluster, component, deploy, drift, environment, events, evidence, identity,
+    policy, process, release, role_binding, service, status, target, team, token,
 };
 use exit::{Exit, Failure};
 use http::Api;
@@ -131,6 +131,8 @@ enum Command {
     /// The tamper-evident record of every change
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Verify the certificate of a release, without a server
+    Verify(certificate::Verify),
     /// API tokens of your own
     #[command(subcommand)]
     Token(token::Command),
@@ -222,6 +224,7 @@ async fn dispatch(command: Command, global: &Global, out: Out) -> Result<(), Fai
         // A file is verified where nobody is signed in, and without trusting any server.
         Command::Audit(audit::Command::Verify(verify)) if verify.is_offline() => verify.offline(&out),
         Command::Audit(command) => command.run(&context()?).await,
+        Command::Verify(verify) => verify.run(&out),
         Command::Token(command) => command.run(&context()?).await,
         Command::RoleBinding(command) => command.run(&context()?).await,
         Command::Events(events) => events.run(&context()?).await,

@@ -21,6 +21,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(steer::seal))
         .routes(routes!(steer::withdraw))
         .routes(routes!(read::diff))
+        .routes(routes!(read::certificate))
 }
 
 /// A release as it goes over the wire.

@@ -6,9 +6,13 @@ use crate::{
     etag::Tag,
     extract::{Params, Reader, invalid_parameter, json, limit, page},
     problem::Failure,
+    state::ApiState,
     v1::resolve,
 };
-use axum::{extract::Path, response::Response};
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
 use serde::Deserialize;
 use slipway_api_types::{
     Page,
@@ -31,6 +35,30 @@ pub(super) struct ListQuery {
     limit: Option<u32>,
     /// The `next` of the page before.
     cursor: Option<String>,
+}
+
+/// Certify a release.
+///
+/// What became of it, signed: an in-toto statement in a DSSE envelope, with the digests of the release, its components, its
+/// evidence, the policies and the process that it went by, every decision, and the exact manifests on each target.
+/// `slipway verify` verifies it without a server, and so does any verifier of DSSE. That a release failed, or never ran, is
+/// certified just so.
+#[utoipa::path(
+    get, path = "/v1/releases/{release}/certificate", operation_id = "get_release_certificate", tag = "releases",
+    params(("release" = String, Path, description = "Its id, or `service@version`.", example = "shop@1.0.0")),
+    responses((status = 200, description = "The certificate.", body = Object, content_type = "application/json")),
+    extensions(
+        ("x-slipway-permission" = json!("read")),
+        ("x-slipway-problems" = json!(["release-state", "not-signed"])),
+    ),
+)]
+pub(super) async fn certificate(
+    State(state): State<ApiState>,
+    Path(release): Path<String>,
+    mut reader: Reader,
+) -> Result<Response, Failure> {
+    let envelope = releases::certificate(&state.app, &mut reader.tx, &reader.actor, &release).await?;
+    json(&envelope)
 }
 
 /// List releases.

@@ -2,6 +2,7 @@
 
 pub(crate) mod approve;
 pub(crate) mod audit;
+pub(crate) mod certificate;
 pub(crate) mod cluster;
 pub(crate) mod component;
 pub(crate) mod deploy;

@@ -56,6 +56,14 @@ pub(crate) enum Command {
         #[arg(long, value_enum)]
         format: Option<Format>,
     },
+    /// Certify what became of a release, signed; to be verified without a server (slipway verify)
+    Certificate {
+        /// The release: service@version, or its id
+        release: String,
+        /// Where to; standard output by default
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
     /// Change a draft; what is not given stays
     Update {
         /// The release: service@version, or its id
@@ -196,6 +204,15 @@ impl Command {
                     .post(&["v1", "releases", &release, "withdraw"], &Reason { reason })
                     .await?;
                 cx.out.one::<Release>(&reply)
+            }
+            Self::Certificate { release, file } => {
+                let path = ["v1", "releases", &release, "certificate"];
+                let reply = cx.api.get(&path, &Query::new()).await?;
+                match file {
+                    Some(path) => std::fs::write(&path, &reply.body)
+                        .map_err(|error| Failure::Usage(format!("{}: {error}", path.display()))),
+                    None => cx.out.print(&reply.body),
+                }
             }
             Self::Compliance { release, format } => {
                 let format = match format {

@@ -4,6 +4,7 @@ mod record;
 mod verify;
 
 pub(crate) use verify::Verify;
+pub(super) use verify::trusted;
 
 use super::filters;
 use crate::client::{

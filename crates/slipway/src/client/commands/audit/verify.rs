@@ -240,7 +240,7 @@ fn read_line(lines: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<()
 }
 
 /// The keys that are named, or that are in files that are.
-pub(super) fn trusted(named: &[String]) -> Result<Vec<VerifyingKey>, Failure> {
+pub(crate) fn trusted(named: &[String]) -> Result<Vec<VerifyingKey>, Failure> {
     let mut keys = Vec::new();
     for named in named {
         if let Ok(key) = named.parse() {
