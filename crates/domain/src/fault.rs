@@ -3,6 +3,9 @@
 use serde::Serialize;
 use std::fmt;
 
+/// Most characters of what is said of a fault.
+const MAX_DETAIL: usize = 999;
+
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
@@ -30,11 +33,16 @@ impl Faults {
         faults
     }
 
-    /// Adds a fault.
+    /// Adds a fault. What is said of it is cut off where it is too long to be read: parsers repeat what they were given.
     pub fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+        let mut detail = detail.into();
+        if let Some((end, _)) = detail.char_indices().nth(MAX_DETAIL) {
+            detail.truncate(end);
+            detail.push('…');
+        }
         self.0.push(Fault {
             pointer: pointer.into(),
-            detail: detail.into(),
+            detail,
         });
     }
 
@@ -95,6 +103,7 @@ impl fmt::Display for Faults {
 }
 
 impl std::error::Error for Faults {}
+
 /// As much of a text as belongs in a message.
 #[must_use]
 pub fn excerpt(text: &str) -> String {
@@ -103,4 +112,17 @@ pub fn excerpt(text: &str) -> String {
         cut.push('…');
     }
     cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_fault_is_short_enough_to_be_read() {
+        let long = Faults::one("/a", "é".repeat(5_000));
+        assert_eq!(long.as_slice()[0].detail.chars().count(), MAX_DETAIL + 1);
+        let fits = "é".repeat(MAX_DETAIL);
+        assert_eq!(Faults::one("/a", fits.clone()).as_slice()[0].detail, fits);
+    }
 }

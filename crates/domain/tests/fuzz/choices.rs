@@ -12,6 +12,11 @@ pub(crate) fn made<T: Debug>(most: usize, make: impl Fn(&mut Choices<'_>) -> T) 
     prop::collection::vec(any::<u32>(), 0..=most).prop_map(move |numbers| make(&mut Choices(numbers.iter())))
 }
 
+/// Does something by these numbers.
+pub(crate) fn with<R>(numbers: &[u32], done: impl FnOnce(&mut Choices<'_>) -> R) -> R {
+    done(&mut Choices(numbers.iter()))
+}
+
 impl Choices<'_> {
     /// A number below this one, which is more than 0.
     pub(crate) fn below(&mut self, limit: usize) -> usize {

@@ -1,5 +1,5 @@
 //! Fuzzing of everything that reads what somebody else wrote: each format of evidence, what an organisation registers for it
-//! (schemas, keys), the expressions and documents of policies, the facts that they are judged on, and processes.
+//! (schemas, keys), the expressions and documents of policies, the facts that they are judged on, processes, and what auditors read.
 //!
 //! A target is one test. It makes inputs until its time is used up: `SLIPWAY_FUZZ_SECONDS`, 2 if that is not set, 60 in
 //! `tests/run fuzz`. What went wrong is shrunk and printed with the seed that makes it again at once:
@@ -9,7 +9,7 @@
 //! * `choices`: inputs as rows of numbers, which is what shrinks; `bytes`, `json`: changing what is valid
 //! * `documents`, `keys`: valid documents, and signed ones; `facts`, `cel`: facts by their shape, expressions by a grammar
 //! * `normal`: what must hold of whatever evidence is accepted, and of every refusal
-//! * `formats`, `signed`, `registered`, `expressions`, `policies`, `processes`: the targets
+//! * `formats`, `signed`, `registered`, `expressions`, `policies`, `processes`, `records`: the targets
 //!
 //! To extend: a new format is a document in `documents`, a target in `formats`, and what must hold of it in `normal`.
 
@@ -27,6 +27,7 @@ mod keys;
 mod normal;
 mod policies;
 mod processes;
+mod records;
 mod registered;
 mod runner;
 mod signed;
