@@ -139,8 +139,8 @@ pub struct InForce {
 pub async fn in_force(tx: &mut Tx) -> Result<Vec<InForce>, Error> {
     // One row: there may be a thousand of them, and this is asked whenever a deployment is judged.
     let (ids, versions): (Vec<Uuid>, Vec<i64>) = sqlx::query_as(
-        "SELECT COALESCE(array_agg(id ORDER BY name), '{}'), COALESCE(array_agg(in_force ORDER BY name), '{}') \
-         FROM policies WHERE in_force IS NOT NULL",
+        "SELECT COALESCE(array_agg(id), '{}'), COALESCE(array_agg(in_force), '{}') \
+         FROM (SELECT id, in_force FROM policies WHERE in_force IS NOT NULL ORDER BY name) AS p",
     )
     .fetch_one(tx.conn())
     .await?;

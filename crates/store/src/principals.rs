@@ -59,6 +59,19 @@ pub async fn get(tx: &mut Tx, id: PrincipalId) -> Result<Option<Principal>, Erro
     row.as_ref().map(|row| read(row, "id")).transpose()
 }
 
+/// The principals with these ids.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn many(tx: &mut Tx, ids: &[PrincipalId]) -> Result<Vec<Principal>, Error> {
+    let ids: Vec<_> = ids.iter().map(type_safe_id::TypeSafeId::uuid).collect();
+    let rows = sqlx::query(select!("WHERE id = ANY($1)"))
+        .bind(ids)
+        .fetch_all(tx.conn())
+        .await?;
+    rows.iter().map(|row| read(row, "id")).collect()
+}
+
 /// The principal that an issuer calls so.
 ///
 /// # Errors

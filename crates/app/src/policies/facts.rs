@@ -6,16 +6,15 @@ use slipway_domain::{
     Digest,
     component::bundle::ObjectRef,
     deployment::Kind,
-    identity::Principal,
     ids::{PrincipalId, TargetId},
     policy::facts::known::{Component, Environment, Known, Release, Service, Target},
     registry, release,
     render::{Changes, LABEL_COMPONENT, Rendering, changes, images},
 };
 use slipway_store::{
-    clusters, components, deployment_facts, deployment_targets,
+    components, deployment_facts, deployment_targets,
     deployments::{self, Row},
-    environments, principals, releases, renderings, services, targets,
+    principals, releases, renderings, targets,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,8 +44,14 @@ struct Replacing {
     changes: Changes,
 }
 
+/// Where a deployment goes, and what of.
+pub(super) struct Whereabouts {
+    pub(super) environment: registry::Environment,
+    pub(super) service: registry::Service,
+}
+
 /// Everything that is known of a deployment, read in this transaction; its row must be locked.
-pub(super) async fn known(tx: &mut Tx, row: &Row) -> Result<Known, Error> {
+pub(super) async fn known(tx: &mut Tx, row: &Row, place: Whereabouts) -> Result<Known, Error> {
     let d = &row.deployment;
     let gone = |what: &str| Error::internal(format!("{what} of deployment {} is gone", d.id));
     let release = match d.release {
@@ -55,12 +60,12 @@ pub(super) async fn known(tx: &mut Tx, row: &Row) -> Result<Known, Error> {
     };
     let release = release.ok_or_else(|| gone("the release"))?;
     let seal = release.state.seal().cloned().ok_or_else(|| gone("the seal"))?;
-    let environment = environments::get(tx, d.environment)
-        .await?
-        .ok_or_else(|| gone("the environment"))?;
-    let service = services::get(tx, d.service)
-        .await?
-        .ok_or_else(|| gone("the service"))?;
+    let Whereabouts { environment, service } = place;
+    let people = principals::many(tx, &[release.author, seal.by, d.requested_by]).await?;
+    let person = |id: PrincipalId| {
+        let found = people.iter().find(|person| person.id == id).cloned();
+        found.ok_or_else(|| Error::internal(format!("principal {id} is gone")))
+    };
     let lands = landings(tx, row).await?;
     let composed = composed(tx, row, &lands).await?;
     Ok(Known {
@@ -71,8 +76,8 @@ pub(super) async fn known(tx: &mut Tx, row: &Row) -> Result<Known, Error> {
             name: release.display_name(),
             version: release.version.to_string(),
             digest: seal.digest,
-            author: person(tx, release.author).await?,
-            sealed_by: person(tx, seal.by).await?,
+            author: person(release.author)?,
+            sealed_by: person(seal.by)?,
             sealed_at: seal.at,
             notes: release.notes.clone(),
         },
@@ -82,7 +87,7 @@ pub(super) async fn known(tx: &mut Tx, row: &Row) -> Result<Known, Error> {
             team: service.team_name,
             criticality: service.criticality,
         },
-        requester: person(tx, d.requested_by).await?,
+        requester: person(d.requested_by)?,
         kind: d.kind,
         reason: d.reason.clone(),
         history: deployments::history(tx, d).await?,
@@ -98,12 +103,6 @@ fn of_environment(environment: registry::Environment) -> Environment {
     }
 }
 
-async fn person(tx: &mut Tx, id: PrincipalId) -> Result<Principal, Error> {
-    principals::get(tx, id)
-        .await?
-        .ok_or_else(|| Error::internal(format!("principal {id} is gone")))
-}
-
 /// One target of the deployment, as it is and as it is to be.
 struct Lands {
     row: deployment_targets::Row,
@@ -111,17 +110,16 @@ struct Lands {
 }
 
 async fn landings(tx: &mut Tx, row: &Row) -> Result<Vec<Lands>, Error> {
-    let mut lands = Vec::new();
-    for row in deployment_targets::of(tx, row.deployment.id).await? {
-        let target = targets::get(tx, row.target.target)
-            .await?
-            .ok_or_else(|| Error::internal(format!("target {} is gone", row.target.target)))?;
-        lands.push(Lands {
-            row,
-            target: target.target,
-        });
-    }
-    Ok(lands)
+    let rows = deployment_targets::of(tx, row.deployment.id).await?;
+    let ids: Vec<_> = rows.iter().map(|row| row.target.target).collect();
+    let targets = targets::many(tx, &ids).await?;
+    let lands = rows.into_iter().map(|row| {
+        let target = targets.iter().find(|found| found.target.id == row.target.target);
+        let gone = || Error::internal(format!("target {} is gone", row.target.target));
+        let target = target.ok_or_else(gone)?.target.clone();
+        Ok(Lands { row, target })
+    });
+    lands.collect()
 }
 
 /// As it was found out before, and anew where something else runs since.
@@ -235,9 +233,6 @@ async fn parts(
 async fn landed(tx: &mut Tx, lands: &[Lands], composed: &Composed) -> Result<Vec<Target>, Error> {
     let mut all = Vec::with_capacity(lands.len());
     for landing in lands {
-        let cluster = clusters::get(tx, landing.target.cluster)
-            .await?
-            .ok_or_else(|| Error::internal(format!("cluster {} is gone", landing.target.cluster)))?;
         let replaces = match &landing.target.now {
             Some(now) => releases::get(tx, now.release)
                 .await?
@@ -246,7 +241,7 @@ async fn landed(tx: &mut Tx, lands: &[Lands], composed: &Composed) -> Result<Vec
         };
         let changes = composed.changes.get(&landing.target.id);
         all.push(Target {
-            cluster: cluster.name,
+            cluster: landing.row.target.cluster_name.clone(),
             namespace: landing.row.target.namespace.clone(),
             labels: landing.target.labels.clone(),
             wave: landing.row.target.wave,

@@ -1,10 +1,14 @@
 //! What the policies in force say of a deployment, in the transaction that asks.
 
-use super::{facts, in_force};
+use super::{
+    facts::{self, Whereabouts},
+    in_force,
+};
 use crate::{Error, Tx, evidence::Stated};
 use serde::Deserialize as _;
 use serde_json::json;
 use slipway_domain::{
+    deployment::Kind,
     gates::{Gate, GateName},
     policy::{Explained, Facts, Judgement, Place, facts::evidence, judge, judged_by::Versions, unjudged},
 };
@@ -23,12 +27,13 @@ pub(crate) async fn judged(tx: &mut Tx, row: &Row, stated: &Stated) -> Result<Ju
     if policies.is_empty() {
         return Ok(Judgement::default());
     }
-    let place = place(tx, row).await?;
+    let whereabouts = whereabouts(tx, row).await?;
+    let place = place(&whereabouts, d.kind);
     let all = || policies.iter().map(AsRef::as_ref);
     if !all().any(|policy| policy.document().scope.covers(&place)) {
         return Ok(Judgement::default());
     }
-    let known = facts::known(tx, row).await?;
+    let known = facts::known(tx, row, whereabouts).await?;
     let evidence = evidence(&stated.subjects, &stated.statements, tx.now);
     let json = known.facts(&evidence, tx.now);
     deployment_facts::put_facts(tx, d.id, &json).await?;
@@ -38,23 +43,28 @@ pub(crate) async fn judged(tx: &mut Tx, row: &Row, stated: &Stated) -> Result<Ju
     })
 }
 
-async fn place(tx: &mut Tx, row: &Row) -> Result<Place, Error> {
+async fn whereabouts(tx: &mut Tx, row: &Row) -> Result<Whereabouts, Error> {
     let d = &row.deployment;
     let gone = |what: &str| Error::internal(format!("{what} of deployment {} is gone", d.id));
-    let environment = environments::get(tx, d.environment)
-        .await?
-        .ok_or_else(|| gone("the environment"))?;
-    let service = services::get(tx, d.service)
-        .await?
-        .ok_or_else(|| gone("the service"))?;
-    Ok(Place {
-        tier: environment.tier,
-        environment: environment.name,
-        service: service.name,
-        team: service.team_name,
-        criticality: service.criticality,
-        kind: d.kind,
+    Ok(Whereabouts {
+        environment: environments::get(tx, d.environment)
+            .await?
+            .ok_or_else(|| gone("the environment"))?,
+        service: services::get(tx, d.service)
+            .await?
+            .ok_or_else(|| gone("the service"))?,
     })
+}
+
+fn place(of: &Whereabouts, kind: Kind) -> Place {
+    Place {
+        tier: of.environment.tier,
+        environment: of.environment.name.clone(),
+        service: of.service.name.clone(),
+        team: of.service.team_name.clone(),
+        criticality: of.service.criticality,
+        kind,
+    }
 }
 
 /// Keeps the versions that were judged by, where the gate only names them.

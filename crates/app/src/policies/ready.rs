@@ -15,13 +15,32 @@ use std::{
 const MOST: usize = 4_000;
 
 static READY: LazyLock<Mutex<HashMap<InForce, Arc<Policy>>>> = LazyLock::new(Mutex::default);
+/// Those that were in force when somebody asked last: mostly they are still.
+static LAST: LazyLock<Mutex<(Vec<InForce>, Together)>> =
+    LazyLock::new(|| Mutex::new((Vec::new(), [].into())));
+
+/// Policies that are in force together.
+pub(crate) type Together = Arc<[Arc<Policy>]>;
 
 /// Every policy in force in this transaction, by name.
 ///
 /// # Errors
 /// When one cannot be made ready: what cannot be judged must not be passed over.
-pub(crate) async fn in_force(tx: &mut Tx) -> Result<Vec<Arc<Policy>>, Error> {
+pub(crate) async fn in_force(tx: &mut Tx) -> Result<Together, Error> {
     let wanted = policies::in_force(tx).await?;
+    {
+        let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.0 == wanted {
+            return Ok(Arc::clone(&last.1));
+        }
+    }
+    let together = found(tx, &wanted).await?;
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    *last = (wanted, Arc::clone(&together));
+    Ok(together)
+}
+
+async fn found(tx: &mut Tx, wanted: &[InForce]) -> Result<Together, Error> {
     let missing: Vec<_> = {
         let ready = lock();
         wanted

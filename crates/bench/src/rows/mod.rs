@@ -2,6 +2,7 @@
 
 mod approve;
 mod fan_out;
+mod policies;
 mod queue;
 mod start;
 mod status;
@@ -15,7 +16,7 @@ use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 
 /// Every row that is measured.
-pub(crate) const ALL: [u8; 6] = [1, 2, 3, 4, 5, 7];
+pub(crate) const ALL: [u8; 7] = [1, 2, 3, 4, 5, 7, 8];
 
 /// Measures these rows, one after the other. What fails is said, and the others are measured all the same.
 pub(crate) async fn all(wanted: &[u8]) -> Vec<Row> {
@@ -61,6 +62,7 @@ async fn measure(row: u8, places: &mut Places) -> Result<Measured> {
         4 => queue::under_a_snapshot(places).await,
         5 => fan_out::measure(places).await,
         7 => start::measure(places).await,
+        8 => policies::measure(places).await,
         other => bail!("row {other} is not measured here"),
     }
 }

@@ -115,6 +115,19 @@ pub async fn get(tx: &mut Tx, id: TargetId) -> Result<Option<Row>, Error> {
     row.as_ref().map(read_row).transpose()
 }
 
+/// The targets with these ids, in no order.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn many(tx: &mut Tx, ids: &[TargetId]) -> Result<Vec<Row>, Error> {
+    let ids: Vec<_> = ids.iter().map(type_safe_id::TypeSafeId::uuid).collect();
+    let rows = sqlx::query(select!("WHERE g.id = ANY($1)"))
+        .bind(ids)
+        .fetch_all(tx.conn())
+        .await?;
+    rows.iter().map(read_row).collect()
+}
+
 /// Where a service lands in an environment: the declared targets if there are any, else the default ones that are
 /// there already (on clusters the environment still has). In the order of the environment's clusters.
 ///

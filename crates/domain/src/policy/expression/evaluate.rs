@@ -3,10 +3,10 @@
 use super::{
     Outcome,
     explain::MAX_VALUE,
-    limits::MAX_LOOKS,
+    limits::{Looks, MAX_LOOKS},
     tree::{Compare, Node, Part, Short, Which},
 };
-use crate::policy::facts::{Extent, Facts};
+use crate::policy::facts::Facts;
 use cel::{
     Context, ExecutionError, Value as Cel,
     common::{
@@ -16,7 +16,7 @@ use cel::{
         value::{CowVal, Val},
     },
 };
-use std::{cell::Cell, cmp::Ordering};
+use std::{cell::Cell, cmp::Ordering, sync::Arc};
 
 /// The facts, what loops have found, and what may still be looked at.
 #[derive(Clone, Copy)]
@@ -48,14 +48,14 @@ impl<'b> Known<'b> {
         }
     }
 
-    pub(super) const fn extent(self) -> Extent {
-        self.facts.extent()
-    }
-
     pub(super) fn look(self, entries: usize) -> Result<(), String> {
         let left = self.left.get().checked_sub(entries);
         self.left.set(left.unwrap_or(0));
         left.map(|_| ()).ok_or_else(too_much)
+    }
+
+    fn looks(self, looks: Option<&Looks>) -> Result<(), String> {
+        looks.map_or(Ok(()), |looks| self.look(looks.at(self.facts.extent())))
     }
 
     /// Has it know the entry of a list under its name, too, while something is done.
@@ -78,7 +78,7 @@ impl<'b> Known<'b> {
     }
 
     /// Follows a path; nothing where there is nothing, or that cannot be told.
-    fn find(self, path: &[CelString<'static>]) -> Option<&'b (dyn Val + 'static)> {
+    fn find(self, path: &[Arc<CelString<'static>>]) -> Option<&'b (dyn Val + 'static)> {
         let (first, rest) = path.split_first()?;
         let mut scope = self.scope;
         let mut value = loop {
@@ -89,7 +89,7 @@ impl<'b> Known<'b> {
             }
         };
         for field in rest {
-            let CowVal::Borrowed(next) = value.as_indexer()?.get(field).ok()? else {
+            let CowVal::Borrowed(next) = value.as_indexer()?.get(&**field).ok()? else {
                 return None;
             };
             value = next;
@@ -167,7 +167,7 @@ pub(super) fn evaluate(node: &Node, facts: Known<'_>) -> Result<bool, String> {
 
 /// As CEL compares the values of both sides.
 fn compares(compare: &Compare, facts: Known<'_>) -> Result<bool, String> {
-    facts.look(compare.looks.at(facts.extent()))?;
+    facts.looks(compare.looks.as_deref())?;
     let (left, right) = (resolved(&compare.left, facts)?, resolved(&compare.right, facts)?);
     let (left, right) = (left.as_ref(), right.as_ref());
     let compared = match compare.operator {
@@ -234,7 +234,7 @@ fn truth(part: &Part, facts: Known<'_>) -> Result<bool, String> {
 }
 
 pub(super) fn value<'b>(part: &'b Part, facts: Known<'b>) -> Result<CowVal<'b, 'static>, String> {
-    facts.look(part.looks.at(facts.extent()))?;
+    facts.looks(part.looks.as_deref())?;
     resolved(part, facts)
 }
 

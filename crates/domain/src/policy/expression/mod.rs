@@ -95,7 +95,8 @@ impl Sentence {
     /// # Errors
     /// Why it says nothing: a fact is missing, or it is no text.
     pub fn say(&self, facts: &Facts) -> Result<String, String> {
-        if self.whole.looks.at(facts.extent()) > MAX_LOOKS {
+        let looks = self.whole.looks.as_deref();
+        if looks.is_some_and(|looks| looks.at(facts.extent()) > MAX_LOOKS) {
             return Err(format!(
                 "it looks at more than {MAX_LOOKS} entries of lists, one by one"
             ));

@@ -2,7 +2,7 @@
 //! itself and the one that decided be named. What is left below those is CEL's to evaluate.
 
 use super::{check, limits, text};
-use crate::policy::facts::Shape;
+use crate::policy::facts::{FACTS, Shape};
 use cel::{
     Context, Env, Value as Cel,
     common::{
@@ -12,7 +12,8 @@ use cel::{
     },
 };
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
+    ops::Deref,
     sync::{Arc, LazyLock},
 };
 
@@ -43,21 +44,36 @@ pub(super) fn sign(operator: &str) -> &'static str {
     text::binary(operator).map_or("?", |(sign, _)| sign)
 }
 
-/// A part that CEL evaluates.
+/// A part that has a value. What is only needed where that is more than following a path, or is to be told, stands apart: a
+/// thousand policies are judged by what fits in a processor's cache.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
+    /// The way to its value without CEL.
+    pub(super) short: Short,
+    /// How many entries of lists it looks at, at most; none if it is none.
+    pub(super) looks: Option<Box<limits::Looks>>,
+    /// Whether it is its own value: nothing is learnt by showing it.
+    pub(super) literal: bool,
+    whole: Box<Whole>,
+}
+
+/// What there is of a part.
+#[derive(Debug, Clone)]
+pub(super) struct Whole {
     /// As it would be written.
     pub(super) text: String,
     /// With its macros expanded.
     pub(super) expr: IdedExpr,
     /// The facts it reads, as paths; what it reads of a loop's variable, too.
     pub(super) paths: Vec<Part>,
-    /// Whether it is its own value: nothing is learnt by showing it.
-    pub(super) literal: bool,
-    /// How many entries of lists it looks at, at most.
-    pub(super) looks: limits::Looks,
-    /// The way to its value without CEL.
-    pub(super) short: Short,
+}
+
+impl Deref for Part {
+    type Target = Whole;
+
+    fn deref(&self) -> &Whole {
+        &self.whole
+    }
 }
 
 /// A way to a value that needs no evaluating.
@@ -66,9 +82,22 @@ pub(super) enum Short {
     /// It is always this one.
     Constant(Arc<dyn Val>),
     /// A fact, or a part of one, by its name and the fields below it.
-    Path(Vec<CelString<'static>>),
+    Path(Box<[Arc<CelString<'static>>]>),
     /// There is none.
     No,
+}
+
+/// The names of fields that facts have: those of all paths are the same ones.
+static FIELDS: LazyLock<HashMap<&'static str, Arc<CelString<'static>>>> = LazyLock::new(|| {
+    let mut names = HashSet::new();
+    FACTS.names(&mut names);
+    let field = |name: &'static str| (name, Arc::new(name.to_owned().into()));
+    names.into_iter().map(field).collect()
+});
+
+fn field(name: &str) -> Arc<CelString<'static>> {
+    let known = FIELDS.get(name).cloned();
+    known.unwrap_or_else(|| Arc::new(name.to_owned().into()))
 }
 
 /// Which of a list's entries must do.
@@ -106,8 +135,8 @@ pub(super) struct Compare {
     pub(super) operator: &'static str,
     pub(super) left: Part,
     pub(super) right: Part,
-    /// How many entries of lists it looks at, at most, but for those that are compared.
-    pub(super) looks: limits::Looks,
+    /// How many entries of lists it looks at, at most, but for those that are compared; none if it is none.
+    pub(super) looks: Option<Box<limits::Looks>>,
     pub(super) text: String,
 }
 
@@ -177,10 +206,11 @@ fn node(expr: &IdedExpr, deep: &Deep) -> Result<Node, Vec<String>> {
         (name, 2, None) => match comparisons().find(|known| *known == name) {
             Some(operator) => {
                 let (left, right) = (part(&call.args[0], deep)?, part(&call.args[1], deep)?);
+                let of = |part: &Part| part.looks.as_deref().copied().unwrap_or_default();
                 let texts = limits::Looks::of_texts(usize::from(!left.literal && !right.literal));
                 Node::Compare(Box::new(Compare {
                     operator,
-                    looks: left.looks.plus(right.looks).plus(texts),
+                    looks: some(of(&left).plus(of(&right)).plus(texts)),
                     left,
                     right,
                     text: text(),
@@ -205,20 +235,22 @@ fn part(expr: &IdedExpr, deep: &Deep) -> Result<Part, Vec<String>> {
 /// It was parsed before, and is written as it was: only a fault of ours makes this fail, and then it is not kept.
 fn bare(expr: &IdedExpr, deep: &Deep, paths: Vec<Part>) -> Result<Part, Vec<String>> {
     let (text, looks) = (text::of(expr), limits::looks(expr, deep));
-    let parsed = parsed(&ENV, &text)?;
+    let expr = parsed(&ENV, &text)?;
     Ok(Part {
-        short: short(&parsed),
-        expr: parsed,
-        text,
-        paths,
+        short: short(&expr),
+        looks: some(looks),
         literal: false,
-        looks,
+        whole: Box::new(Whole { text, expr, paths }),
     })
+}
+
+fn some(looks: limits::Looks) -> Option<Box<limits::Looks>> {
+    (looks != limits::Looks::default()).then(|| Box::new(looks))
 }
 
 fn short(expr: &IdedExpr) -> Short {
     if let Some(path) = path(expr) {
-        return Short::Path(path);
+        return Short::Path(path.into());
     }
     let constant = match &expr.expr {
         Expr::Literal(_) => true,
@@ -238,12 +270,12 @@ fn short(expr: &IdedExpr) -> Short {
         .map_or(Short::No, |value| Short::Constant(value.into()))
 }
 
-fn path(expr: &IdedExpr) -> Option<Vec<CelString<'static>>> {
+fn path(expr: &IdedExpr) -> Option<Vec<Arc<CelString<'static>>>> {
     match &expr.expr {
-        Expr::Ident(name) => Some(vec![name.clone().into()]),
+        Expr::Ident(name) => Some(vec![field(name)]),
         Expr::Select(select) if !select.test => {
             let mut path = path(&select.operand)?;
-            path.push(select.field.clone().into());
+            path.push(field(&select.field));
             Some(path)
         }
         _ => None,

@@ -3,6 +3,7 @@
 
 use crate::{Faults, component::bundle::Report, fault::excerpt};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 /// What a value may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,20 @@ impl Shape {
         match self {
             Self::Object(fields) => fields.iter().find(|field| field.name == name),
             _ => None,
+        }
+    }
+
+    /// The names of all fields in it.
+    pub(crate) fn names(&self, names: &mut HashSet<&'static str>) {
+        match self {
+            Self::List(of) | Self::Map(of) => of.names(names),
+            Self::Object(fields) => {
+                for field in *fields {
+                    names.insert(field.name);
+                    field.shape.names(names);
+                }
+            }
+            Self::Bool | Self::Int | Self::Text | Self::OneOf(_) | Self::Any => {}
         }
     }
 
