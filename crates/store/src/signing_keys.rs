@@ -74,19 +74,6 @@ pub async fn active(tx: &mut Tx) -> Result<Option<Kept>, Error> {
     row.as_ref().map(read).transpose()
 }
 
-/// Retires the one that signs, so that another can take its place; whether there was one.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn retire(tx: &mut Tx, id: SigningKeyId) -> Result<bool, Error> {
-    let rows = sqlx::query("UPDATE signing_keys SET retired_at = now() WHERE id = $1 AND retired_at IS NULL")
-        .bind(id.uuid())
-        .execute(tx.conn())
-        .await?
-        .rows_affected();
-    Ok(rows == 1)
-}
-
 /// All of them, the newest first: there are few.
 ///
 /// # Errors

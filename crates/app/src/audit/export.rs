@@ -1,15 +1,12 @@
 //! The chain as a file: what is under the newest signed head, page by page.
 
-use super::keys;
+use super::{keys, prove};
 use crate::{App, Error, Tx};
 use slipway_domain::{
     audit::{SignedCheckpoint, export as format},
     identity::{Actor, Permission, Place},
 };
-use slipway_store::{
-    audit::{self, Filter},
-    audit_tree,
-};
+use slipway_store::audit::{self, Filter};
 
 /// Entries of a page.
 const PAGE: i64 = 500;
@@ -30,10 +27,7 @@ pub struct Export {
 /// Without the permission `audit.read` on everything; while nothing is signed.
 pub async fn export(app: &App, tx: &mut Tx, actor: &Actor) -> Result<Export, Error> {
     actor.require(Permission::AuditRead, &Place::everywhere())?;
-    let signed = audit_tree::last_checkpoint(tx).await?.ok_or_else(|| {
-        let detail = "nothing of the record is signed yet; that takes a few seconds";
-        Error::conflict("not-signed", detail)
-    })?;
+    let signed = prove::signed(tx, None).await?;
     Ok(Export {
         app: app.clone(),
         checkpoint: signed.note.parse().map_err(Error::internal)?,
@@ -44,12 +38,6 @@ pub async fn export(app: &App, tx: &mut Tx, actor: &Actor) -> Result<Export, Err
 }
 
 impl Export {
-    /// How many entries it has.
-    #[must_use]
-    pub const fn entries(&self) -> i64 {
-        self.last
-    }
-
     /// The next lines; none at the end.
     ///
     /// # Errors

@@ -71,7 +71,8 @@ pub async fn prove(
     })
 }
 
-async fn signed(tx: &mut Tx, size: Option<u64>) -> Result<Signed, Error> {
+/// The newest signed head, or the one of this size.
+pub(super) async fn signed(tx: &mut Tx, size: Option<u64>) -> Result<Signed, Error> {
     let found = match size {
         Some(size) => audit_tree::checkpoint_over(tx, size).await?,
         None => audit_tree::last_checkpoint(tx).await?,

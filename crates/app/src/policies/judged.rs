@@ -79,10 +79,9 @@ pub(crate) async fn keep(tx: &mut Tx, judgement: &Judgement) -> Result<(), Error
 pub(crate) async fn tell(tx: &mut Tx, gates: &mut [Gate]) -> Result<(), Error> {
     for gate in gates.iter_mut().filter(|gate| gate.name == GateName::Policy) {
         let named = gate.inputs.get("policies").map(Versions::deserialize);
-        if let Some(Ok(Versions::Set { set, .. })) = named
-            && let Some(versions) = policies::set(tx, set).await?
-        {
-            gate.inputs["policies"] = json!(versions);
+        if let Some(Ok(Versions::Set { set, .. })) = named {
+            let gone = || Error::internal(format!("the policies that {set} names are gone"));
+            gate.inputs["policies"] = json!(policies::set(tx, set).await?.ok_or_else(gone)?);
         }
     }
     Ok(())

@@ -24,8 +24,8 @@ use slipway_store::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most deployments that a certificate tells of.
-const MOST: i64 = 1_000;
+/// Deployments that are read at once.
+const PAGE: i64 = 200;
 
 /// Certifies a sealed release as it stands, whatever became of it.
 ///
@@ -70,7 +70,15 @@ impl<'a> Telling<'a> {
             everything: true,
             ..Visible::default()
         };
-        let mut rows = deployments::list(tx, &of_it, &everywhere, None, MOST).await?;
+        let mut rows = Vec::new();
+        loop {
+            let before = rows.last().map(|row: &Row| row.deployment.id.uuid());
+            let page = deployments::list(tx, &of_it, &everywhere, before, PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            rows.extend(page);
+        }
         rows.reverse();
         for row in &mut rows {
             judged::tell(tx, &mut row.gates).await?;
@@ -169,13 +177,14 @@ impl<'a> Telling<'a> {
 
     async fn deployment(&self, tx: &mut Tx, row: &Row) -> Result<Deployment, Error> {
         let d = &row.deployment;
+        let no_digest = || Error::internal(format!("deployment {} of a release has no digest of it", d.id));
         let began = d.state.started_at();
         let asked = self.approvals.get(&d.id).into_iter().flatten();
         Ok(Deployment {
             id: d.id,
             environment: d.environment_name.clone(),
             kind: d.kind,
-            release_digest: d.release_digest.unwrap_or(self.seal.digest),
+            release_digest: d.release_digest.ok_or_else(no_digest)?,
             plan_digest: d.plan_digest,
             requested_by: self.person(d.requested_by),
             requested_at: d.created_at,
@@ -229,15 +238,16 @@ async fn targets(tx: &mut Tx, deployment: DeploymentId) -> Result<Vec<Target>, E
 
 /// The policies that a gate was judged by, with what each said.
 async fn of_policies(tx: &mut Tx, gates: &[Gate]) -> Result<Vec<Policy>, Error> {
-    fn read<T: DeserializeOwned>(gate: &Gate, what: &str) -> Vec<T> {
+    // A gate from before it wrote them down has none; one that cannot be read must not pass for one that has none.
+    fn read<T: DeserializeOwned>(gate: &Gate, what: &str) -> Result<Vec<T>, Error> {
         let read = gate.inputs.get(what).cloned().map(serde_json::from_value);
-        read.and_then(Result::ok).unwrap_or_default()
+        Ok(read.transpose()?.unwrap_or_default())
     }
     let Some(gate) = gates.iter().find(|gate| gate.name == GateName::Policy) else {
         return Ok(Vec::new());
     };
-    let versions: Vec<JudgedBy> = read(gate, "policies");
-    let not_kept: Vec<RuleVerdict> = read(gate, "rules");
+    let versions: Vec<JudgedBy> = read(gate, "policies")?;
+    let not_kept: Vec<RuleVerdict> = read(gate, "rules")?;
     let named: Vec<(Name, i64)> = versions
         .into_iter()
         .map(|one| (one.policy, one.version))

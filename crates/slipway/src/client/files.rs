@@ -4,7 +4,7 @@ use super::exit::Failure;
 use serde::de::DeserializeOwned;
 use std::{
     fs,
-    io::{BufRead, BufReader, Read as _},
+    io::{BufRead, BufReader, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -26,6 +26,27 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
     }
     let file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
     Ok(Box::new(BufReader::with_capacity(1 << 16, file)))
+}
+
+/// A file that is being written.
+pub(crate) struct Written<'p> {
+    path: &'p Path,
+    file: fs::File,
+}
+
+/// Begins a file anew.
+pub(crate) fn create(path: &Path) -> Result<Written<'_>, Failure> {
+    let file = fs::File::create(path).map_err(|error| unreadable(path, &error))?;
+    Ok(Written { path, file })
+}
+
+impl Written<'_> {
+    /// Adds to it.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.file
+            .write_all(bytes)
+            .map_err(|error| unreadable(self.path, &error))
+    }
 }
 
 /// The secret in a file, without the line end that editors leave.

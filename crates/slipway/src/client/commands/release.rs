@@ -209,8 +209,7 @@ impl Command {
                 let path = ["v1", "releases", &release, "certificate"];
                 let reply = cx.api.get(&path, &Query::new()).await?;
                 match file {
-                    Some(path) => std::fs::write(&path, &reply.body)
-                        .map_err(|error| Failure::Usage(format!("{}: {error}", path.display()))),
+                    Some(path) => files::create(&path)?.write(reply.body.as_bytes()),
                     None => cx.out.print(&reply.body),
                 }
             }

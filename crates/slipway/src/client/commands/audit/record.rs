@@ -1,6 +1,6 @@
 //! The record to be kept elsewhere: exports, checkpoints, keys, and proofs from it.
 
-use super::verify::trusted;
+use super::verify::{checkpoint, kept, trusted};
 use crate::client::{
     Context,
     exit::{Exit, Failure},
@@ -10,15 +10,9 @@ use crate::client::{
 };
 use clap::Args;
 use futures::StreamExt as _;
-use slipway_api_types::audit::{AuditCheckpoint, AuditKey, AuditKeys, AuditProof, SignedHead};
-use slipway_domain::{
-    Digest,
-    audit::{SignedCheckpoint, TreeHead},
-};
-use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use slipway_api_types::audit::{AuditCheckpoint, AuditKey, AuditKeys, AuditProof};
+use slipway_domain::Digest;
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {
@@ -29,17 +23,9 @@ pub(crate) struct Export {
 
 impl Export {
     pub(super) async fn run(self, cx: &Context) -> Result<(), Failure> {
-        let unwritable =
-            |path: &Path, error: &std::io::Error| Failure::Usage(format!("{}: {error}", path.display()));
         let response = cx.api.stream(&["v1", "audit", "export"], &Query::new()).await?;
-        let mut to = match &self.file {
-            Some(path) => Some((
-                path,
-                std::fs::File::create(path).map_err(|error| unwritable(path, &error))?,
-            )),
-            None => None,
-        };
-        let (mut lines, mut last) = (0_usize, Vec::new());
+        let mut to = self.file.as_deref().map(files::create).transpose()?;
+        let (mut lines, mut line, mut has_ended) = (0_usize, Vec::new(), false);
         let mut pieces = response.bytes_stream();
         while let Some(piece) = pieces.next().await {
             let piece = piece.map_err(|error| {
@@ -48,22 +34,22 @@ impl Export {
                     crate::client::exit::chain(&error)
                 ))
             })?;
+            // Pieces are cut anywhere, also within a character: what is passed on is lines.
             for part in piece.split_inclusive(|byte| *byte == b'\n') {
-                last.extend_from_slice(part);
-                if last.ends_with(b"\n") {
-                    lines += 1;
-                    // What comes last is what ends it.
-                    if !last.starts_with(b"{\"checkpoint\"") {
-                        last.clear();
-                    }
+                line.extend_from_slice(part);
+                if !line.ends_with(b"\n") {
+                    continue;
                 }
-            }
-            match &mut to {
-                Some((path, file)) => file.write_all(&piece).map_err(|error| unwritable(path, &error))?,
-                None => cx.out.print(&String::from_utf8_lossy(&piece))?,
+                match &mut to {
+                    Some(to) => to.write(&line)?,
+                    None => cx.out.print(&String::from_utf8_lossy(&line))?,
+                }
+                has_ended = line.starts_with(b"{\"checkpoint\"");
+                lines += 1;
+                line.clear();
             }
         }
-        if !(last.starts_with(b"{\"checkpoint\"") && last.ends_with(b"\n")) {
+        if !has_ended || !line.is_empty() {
             return Err(Failure::unavailable(
                 "the export was cut off: it does not end with the checkpoint; ask again",
             ));
@@ -95,8 +81,7 @@ impl Checkpoint {
             what: "nothing of the record is signed yet; that takes a few seconds".to_owned(),
         })?;
         match self.file {
-            Some(path) => std::fs::write(&path, &signed.note)
-                .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?,
+            Some(path) => files::create(&path)?.write(signed.note.as_bytes())?,
             None => cx.out.print(&signed.note)?,
         }
         cx.out
@@ -146,7 +131,12 @@ pub(crate) struct Proof {
 impl Proof {
     pub(super) async fn run(self, cx: &Context) -> Result<(), Failure> {
         let keys = trusted(&self.key)?;
-        let kept = self.from.as_deref().map(kept).transpose()?;
+        let kept = self
+            .from
+            .as_deref()
+            .map(|path| kept(path, &keys))
+            .transpose()?
+            .map(|kept| kept.head);
         let mut query = Query::new();
         match (&kept, self.entry) {
             (Some(kept), _) => query.push(("from", kept.size.to_string())),
@@ -155,7 +145,9 @@ impl Proof {
         }
         let reply = cx.api.get(&["v1", "audit", "proof"], &query).await?;
         let proof: AuditProof = reply.read()?;
-        let head = signed(&proof.checkpoint, &keys)?;
+        let head = checkpoint(&proof.checkpoint.note, &keys)
+            .map_err(|error| not_proved(&error))?
+            .head;
         let hashes = proof
             .hashes
             .iter()
@@ -200,24 +192,4 @@ fn not_proved(why: &str) -> Failure {
 fn digest(text: &str) -> Result<Digest, Failure> {
     text.parse()
         .map_err(|error| not_proved(&format!("`{text}`: {error}")))
-}
-
-fn kept(path: &Path) -> Result<TreeHead, Failure> {
-    let signed = files::read(path)?.parse::<SignedCheckpoint>();
-    let signed = signed.map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
-    Ok(signed.unverified().head)
-}
-
-fn signed(head: &SignedHead, keys: &[slipway_domain::signing::VerifyingKey]) -> Result<TreeHead, Failure> {
-    let signed: SignedCheckpoint = head
-        .note
-        .parse()
-        .map_err(|error: slipway_domain::audit::checkpoint::NoCheckpoint| not_proved(&error.to_string()))?;
-    if keys.is_empty() {
-        return Ok(signed.unverified().head);
-    }
-    let (checkpoint, _) = signed
-        .verify(keys)
-        .map_err(|error| not_proved(&error.to_string()))?;
-    Ok(checkpoint.head)
 }
