@@ -163,7 +163,10 @@ async fn signed_in(database: &Database, verified: &Verified) -> Result<Known, Un
     };
     Ok(Known {
         principal: Arc::new(principal),
-        proof: Proof::SignedIn { until },
+        proof: Proof::SignedIn {
+            until,
+            signed_in: verified.signed_in.clone(),
+        },
         rights: Arc::new(Rights::new(grants)),
         now: read.now,
     })

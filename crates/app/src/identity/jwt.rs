@@ -9,7 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Header, Validation, errors::ErrorKind};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use slipway_domain::identity::PrincipalKind;
+use slipway_domain::{
+    approval::{SignedIn, sign_in::MAX_METHOD},
+    identity::PrincipalKind,
+};
 
 /// Larger tokens are not looked at.
 const MAX_BYTES: usize = 8 * 1024;
@@ -86,6 +89,8 @@ pub(super) struct Verified {
     pub(super) kind: Option<PrincipalKind>,
     /// What people call it, where the issuer says.
     pub(super) name: Option<String>,
+    /// When and how it signed in, where the issuer says.
+    pub(super) signed_in: SignedIn,
     expires_at: Timestamp,
     issued_at: Timestamp,
     not_before: Option<Timestamp>,
@@ -117,6 +122,12 @@ struct Claims {
     iat: NumericDate,
     #[serde(default)]
     nbf: Option<NumericDate>,
+    /// When they signed in (`OpenID` Connect Core 1.0, section 2), which approving may ask for.
+    #[serde(default)]
+    auth_time: Option<NumericDate>,
+    /// How (RFC 8176).
+    #[serde(default)]
+    amr: Option<Methods>,
     #[serde(flatten)]
     others: Map<String, Value>,
 }
@@ -126,6 +137,30 @@ struct Claims {
 enum Audience {
     One(String),
     Several(Vec<String>),
+}
+
+/// How somebody signed in. Some issuers send a single text, and what is neither says nothing.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Methods {
+    Several(Vec<String>),
+    One(String),
+    Neither(serde::de::IgnoredAny),
+}
+
+/// Most methods that are kept of a token, and most characters of each: no requirement asks for more.
+const MAX_METHODS: usize = 32;
+
+impl Methods {
+    fn kept(self) -> Vec<String> {
+        let all = match self {
+            Self::Several(all) => all,
+            Self::One(one) => vec![one],
+            Self::Neither(_) => Vec::new(),
+        };
+        let sane = all.into_iter().filter(|method| method.len() <= MAX_METHOD);
+        sane.take(MAX_METHODS).collect()
+    }
 }
 
 impl Audience {
@@ -210,6 +245,10 @@ pub(super) fn verify(issuers: &[Issuer], token: &str) -> Result<Verified, NoToke
         name: name(issuer.config.name_claim.as_deref(), &claims.others),
         issuer: claims.iss,
         subject,
+        signed_in: SignedIn {
+            at: claims.auth_time.map(|date| date.0),
+            methods: claims.amr.map(Methods::kept).unwrap_or_default(),
+        },
         expires_at: claims.exp.0,
         issued_at: claims.iat.0,
         not_before: claims.nbf.map(|date| date.0),
@@ -295,6 +334,7 @@ mod tests {
             subject: String::new(),
             kind: None,
             name: None,
+            signed_in: SignedIn::default(),
             expires_at: at(exp),
             issued_at: at(iat),
             not_before: nbf.map(at),
@@ -336,6 +376,32 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<NumericDate>(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn how_somebody_signed_in_is_what_the_token_says_and_nothing_else() {
+        let claims = |more: &str| {
+            let text = format!(r#"{{"iss": "i", "sub": "s", "aud": "a", "exp": 2, "iat": 1{more}}}"#);
+            serde_json::from_str::<Claims>(&text)
+        };
+        let methods = |more: &str| claims(more).unwrap().amr.map(Methods::kept).unwrap_or_default();
+        assert_eq!(methods(r#", "amr": ["pwd", "hwk"]"#), ["pwd", "hwk"]);
+        assert_eq!(methods(r#", "amr": "mfa""#), ["mfa"]);
+        for nothing in [
+            "",
+            r#", "amr": null"#,
+            r#", "amr": {"hwk": true}"#,
+            r#", "amr": [1]"#,
+        ] {
+            assert!(methods(nothing).is_empty(), "{nothing}");
+        }
+        let at = |more: &str| claims(more).map(|claims| claims.auth_time.map(|date| date.0));
+        assert_eq!(
+            at(r#", "auth_time": 7"#).unwrap(),
+            Some(Timestamp::from_second(7).unwrap())
+        );
+        assert_eq!(at("").unwrap(), None);
+        assert!(at(r#", "auth_time": "7""#).is_err());
     }
 
     #[test]

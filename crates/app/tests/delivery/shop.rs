@@ -12,7 +12,7 @@ use slipway_app::{
 };
 use slipway_domain::{
     Digest,
-    approval::Answer,
+    approval::{Answer, SignedIn},
     deployment::{StateName, TargetState},
     identity::{Actor, Grant, PrincipalKind, Proof, Rights, Role, Scope},
     ids::DeploymentId,
@@ -244,7 +244,10 @@ impl Shop {
         let until = tx.now.checked_add(SignedDuration::from_hours(1)).unwrap();
         Actor {
             principal: Arc::new(principal),
-            proof: Proof::SignedIn { until },
+            proof: Proof::SignedIn {
+                until,
+                signed_in: SignedIn::default(),
+            },
             rights: Arc::new(rights),
             request: "req-test".to_owned(),
             traceparent: None,

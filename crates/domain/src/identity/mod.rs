@@ -11,7 +11,10 @@ pub use permission::Permission;
 pub use rights::{Grant, Lacking, Place, Rights, Scope, Visible};
 pub use role::Role;
 
-use crate::ids::{PrincipalId, TokenId};
+use crate::{
+    approval::SignedIn,
+    ids::{PrincipalId, TokenId},
+};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -46,6 +49,8 @@ pub enum Proof {
     SignedIn {
         /// `exp` of the token.
         until: Timestamp,
+        /// When and how they signed in, as far as the issuer says.
+        signed_in: SignedIn,
     },
     /// An API token.
     ApiToken {
@@ -88,11 +93,20 @@ impl Actor {
         self.principal.kind == PrincipalKind::Human && matches!(self.proof, Proof::SignedIn { .. })
     }
 
+    /// When and how they signed in; nothing is known of whoever did not.
+    #[must_use]
+    pub fn signed_in(&self) -> SignedIn {
+        match &self.proof {
+            Proof::SignedIn { signed_in, .. } => signed_in.clone(),
+            Proof::ApiToken { .. } | Proof::System => SignedIn::default(),
+        }
+    }
+
     /// When the proof ends; streams end with it, and no token may be minted that lives longer.
     #[must_use]
     pub const fn until(&self) -> Option<Timestamp> {
         match self.proof {
-            Proof::SignedIn { until } | Proof::ApiToken { until, .. } => Some(until),
+            Proof::SignedIn { until, .. } | Proof::ApiToken { until, .. } => Some(until),
             Proof::System => None,
         }
     }

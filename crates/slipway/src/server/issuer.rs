@@ -41,6 +41,9 @@ struct TokenRequest {
     name: Option<String>,
     #[serde(default)]
     expires_in_seconds: Option<i64>,
+    /// How they signed in (`amr`), as far as anybody signs in here.
+    #[serde(default)]
+    methods: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,6 +93,7 @@ impl Issuer {
         let now = process_now().as_second();
         let claims = json!({
             "iss": ISSUER, "aud": AUDIENCE, "sub": request.subject, "iat": now, "nbf": now, "exp": now + seconds,
+            "auth_time": now, "amr": request.methods,
             "name": request.name.as_deref().unwrap_or(&request.subject),
         });
         let header = Header {
@@ -164,6 +168,9 @@ pub(crate) struct DevTokenArgs {
     /// Where the development issuer listens
     #[arg(long, env = "SLIPWAY_DEV_ISSUER", value_name = "URL")]
     issuer: String,
+    /// How they are said to have signed in, as `hwk` (RFC 8176); may be repeated
+    #[arg(long = "method", value_name = "METHOD")]
+    methods: Vec<String>,
     /// How long it is valid, in hours
     #[arg(long, default_value_t = 24)]
     hours: i64,
@@ -172,7 +179,7 @@ pub(crate) struct DevTokenArgs {
 /// Gets a token from a development issuer, and prints it.
 pub(crate) async fn dev_token(args: DevTokenArgs) -> anyhow::Result<()> {
     let url = format!("{}/token", args.issuer.trim_end_matches('/'));
-    let body = json!({ "subject": args.subject, "name": args.name, "expires_in_seconds": args.hours * 3600 });
+    let body = json!({ "subject": args.subject, "name": args.name, "expires_in_seconds": args.hours * 3600, "methods": args.methods });
     let client = reqwest::Client::builder().no_proxy().build()?;
     let answer = client
         .post(&url)
