@@ -118,6 +118,7 @@ pub async fn create(tx: &mut Tx, actor: &Actor, input: Create) -> Result<Service
         team: team.id,
         criticality,
         description: &description,
+        escalation_group: None,
     };
     let id = services::insert(tx, &new).await.map_err(|error| {
         if error.is_duplicate("services_name_key") {

@@ -71,6 +71,12 @@ ids! {
     ApprovalTag, ApprovalId, "apr";
     /// One approver's answer.
     DecisionTag, DecisionId, "dcn";
+    /// A group of people who may be asked for approval.
+    GroupTag, GroupId, "grp";
+    /// Somebody decides in the place of another.
+    DelegationTag, DelegationId, "dlg";
+    /// Somebody is away.
+    AbsenceTag, AbsenceId, "abs";
     /// A policy: an organisation's own rules.
     PolicyTag, PolicyId, "pol";
     /// A process: the stages that releases go through.

@@ -7,6 +7,7 @@
 //! To extend: a migration in `migrations/` (forward only, and the binary before must survive it), a file here, tests on
 //! a real Postgres.
 
+pub mod absences;
 mod answers;
 pub mod approvals;
 pub mod audit;
@@ -14,6 +15,7 @@ pub mod audit_tree;
 pub mod changes;
 pub mod clusters;
 pub mod components;
+pub mod delegations;
 pub mod deployment_facts;
 pub mod deployment_targets;
 pub mod deployments;
@@ -27,6 +29,7 @@ pub mod events;
 pub mod evidence;
 pub mod evidence_keys;
 pub mod evidence_schemas;
+pub mod groups;
 pub mod idempotency;
 mod listing;
 mod migrate;

@@ -33,6 +33,8 @@ pub struct New<'a> {
     pub criticality: Criticality,
     /// What it is.
     pub description: &'a str,
+    /// The group that is asked at the end.
+    pub escalation_group: Option<&'a Name>,
 }
 
 /// Filters of a list.
@@ -51,6 +53,7 @@ fn read(row: &PgRow) -> Result<Service, Error> {
         team_name: cols.parse("team_name")?,
         criticality: cols.parse("criticality")?,
         description: cols.get("description")?,
+        escalation_group: cols.parse_opt("escalation_group")?,
         revision: cols.get("revision")?,
         created_at: cols.time("created_at")?,
     })
@@ -63,25 +66,28 @@ fn read(row: &PgRow) -> Result<Service, Error> {
 pub async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<ServiceId, Error> {
     let id = ServiceId::fresh();
     sqlx::query(
-        "INSERT INTO services (id, name, team_id, criticality, description) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO services (id, name, team_id, criticality, description, escalation_group) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(id.uuid())
     .bind(new.name.as_str())
     .bind(new.team.uuid())
     .bind(new.criticality.as_str())
     .bind(new.description)
+    .bind(new.escalation_group.map(Name::as_str))
     .execute(tx.conn())
     .await?;
     Ok(id)
 }
 
-/// Saves team, criticality and description of a service, if it still has the revision it was read at.
+/// Saves team, criticality, description and point of escalation of a service, if it still has the revision it was read at.
 ///
 /// # Errors
 /// [`Error::Guard`] when it was changed in between.
 pub async fn update(tx: &mut Tx, service: &Service) -> Result<(), Error> {
     let done = sqlx::query(
-        "UPDATE services SET team_id = $3, criticality = $4, description = $5, revision = revision + 1 \
+        "UPDATE services SET team_id = $3, criticality = $4, description = $5, escalation_group = $6, \
+         revision = revision + 1 \
          WHERE id = $1 AND revision = $2",
     )
     .bind(service.id.uuid())
@@ -89,6 +95,7 @@ pub async fn update(tx: &mut Tx, service: &Service) -> Result<(), Error> {
     .bind(service.team.uuid())
     .bind(service.criticality.as_str())
     .bind(&service.description)
+    .bind(service.escalation_group.as_ref().map(Name::as_str))
     .execute(tx.conn())
     .await?;
     exactly_one("changing a service", done.rows_affected())

@@ -80,6 +80,8 @@ pub struct Service {
     pub criticality: Criticality,
     /// What it is, for people.
     pub description: String,
+    /// The group that is asked at the end, when nobody else answered for it.
+    pub escalation_group: Option<Name>,
     /// Counts changes; the entity tag.
     pub revision: i64,
     /// When it was registered.

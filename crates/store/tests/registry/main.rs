@@ -3,5 +3,6 @@
 
 mod landing;
 mod library;
+mod people;
 mod rows;
 mod setup;

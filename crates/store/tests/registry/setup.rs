@@ -58,6 +58,7 @@ pub(crate) async fn service(tx: &mut Tx, called: &str, team: TeamId) -> Service 
         team,
         criticality: Criticality::High,
         description: "",
+        escalation_group: None,
     };
     let id = services::insert(tx, &new).await.unwrap();
     services::get(tx, id).await.unwrap().unwrap()
