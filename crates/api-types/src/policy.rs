@@ -1,5 +1,6 @@
 //! Policies: an organisation's own rules about what may go where.
 
+use crate::approval::ApprovalRule;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -124,7 +125,7 @@ pub enum PolicyEffect {
     /// People are told, and nothing else.
     Warn,
     /// These people must approve.
-    RequireApproval(PolicyApproval),
+    RequireApproval(ApprovalRule),
     /// This must have been stated.
     RequireEvidence(PolicyEvidence),
 }
@@ -151,18 +152,6 @@ pub struct PolicyEvidence {
     /// Whether its signature must have been verified with a registered key.
     #[serde(default)]
     pub signed: bool,
-}
-
-/// Approvals that a rule asks for.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyApproval {
-    /// The role that each must hold there: `authority`.
-    #[schema(example = "authority")]
-    pub role: String,
-    /// How many distinct people.
-    #[schema(minimum = 1, maximum = 10, example = 2)]
-    pub count: u32,
 }
 
 /// What a policy says of some facts.

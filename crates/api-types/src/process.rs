@@ -1,9 +1,6 @@
 //! Processes: which stages a release goes through.
 
-use crate::{
-    Labels,
-    policy::{PolicyApproval, PolicyEvidence},
-};
+use crate::{Labels, approval::ApprovalRule, policy::PolicyEvidence};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -82,7 +79,7 @@ pub struct ProcessStage {
     pub evidence: Vec<PolicyEvidence>,
     /// Who must approve it; never fewer than the environment wants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approvals: Option<PolicyApproval>,
+    pub approvals: Option<ApprovalRule>,
     /// What people must have looked at before a release comes here.
     #[serde(default)]
     #[schema(max_items = 50)]

@@ -1,6 +1,6 @@
 //! Teams, services, environments, clusters, targets.
 
-use crate::Labels;
+use crate::{Labels, approval::ApprovalRule};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -80,18 +80,6 @@ pub struct Service {
     pub description: String,
     /// When it was registered.
     pub created_at: Timestamp,
-}
-
-/// Approvals that an environment asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ApprovalRule {
-    /// How many distinct people.
-    #[schema(minimum = 1, maximum = 10, example = 1)]
-    pub count: u32,
-    /// The role each must hold: `authority`.
-    #[schema(example = "authority")]
-    pub role: String,
 }
 
 /// One wave of targets.

@@ -11,7 +11,7 @@ use slipway_domain::{
     },
     evidence::{Kind, Statement, Subject, counting},
     gates::{Gate, GateName, evidence},
-    identity::Actor,
+    identity::{Actor, Role},
     ids::PrincipalId,
     process::{Stage, Version},
     registry::Environment,
@@ -264,18 +264,26 @@ fn policies(gates: &[Gate]) -> Vec<(Name, i64)> {
 async fn approval_facts(
     tx: &mut Tx,
     approval: Approval,
-    asked_by: Vec<RequirementSource>,
+    otherwise: Vec<RequirementSource>,
 ) -> Result<ApprovalFacts, Error> {
+    let sources = approval.requirements.iter().flat_map(|one| &one.sources);
+    let sources: Vec<_> = sources.cloned().map(RequirementSource::from).collect();
+    // Requests from before did not say who asked.
+    let asked_by = if sources.is_empty() { otherwise } else { sources };
     let people = names(tx, approval.decisions.iter().map(|decision| decision.by)).await?;
     Ok(ApprovalFacts {
         id: approval.id,
         state: approval.state,
-        required: approval.rule.count,
-        role: approval.rule.role,
+        required: approval.people(),
+        role: approval
+            .requirements
+            .first()
+            .map_or(Role::Authority, |one| one.requirement.role),
         asked_by,
         decisions: approval
             .decisions
             .into_iter()
+            .filter(|decision| decision.withdrawn.is_none())
             .map(|decision| DecisionFacts {
                 by: called(&people, decision.by),
                 answer: decision.answer,

@@ -1,6 +1,8 @@
 //! Why a use-case did not do it. Nothing has changed then.
 
-use slipway_domain::{Faults, deployment, identity::Lacking, ports::ClusterFault, release};
+use slipway_domain::{
+    Faults, approval::SignInAgain, deployment, identity::Lacking, ports::ClusterFault, release,
+};
 use std::fmt;
 
 /// Why a use-case did not do it.
@@ -25,6 +27,9 @@ pub enum Error {
         /// Why, and what would be allowed.
         detail: String,
     },
+    /// They signed in too long ago, or not in the way that is asked for (RFC 9470).
+    #[error(transparent)]
+    SignInAgain(#[from] SignInAgain),
     /// The state does not allow it.
     #[error("{detail}")]
     Conflict {

@@ -28,6 +28,8 @@ enum Duty {
     Chain,
     /// Has the tree over the audit entries grow, and signs its head.
     Grow,
+    /// Tells people that they are asked for approval: reminders, and the next group.
+    Tell,
     /// Deletes what is kept for a while only.
     Sweep,
     /// Measures the queue.
@@ -35,7 +37,7 @@ enum Duty {
 }
 
 impl Duty {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Look,
         Self::Rescue,
         Self::Heal,
@@ -43,6 +45,7 @@ impl Duty {
         Self::Number,
         Self::Chain,
         Self::Grow,
+        Self::Tell,
         Self::Sweep,
         Self::Measure,
     ];
@@ -56,6 +59,7 @@ impl Duty {
             Self::Number => "number",
             Self::Chain => "chain",
             Self::Grow => "grow",
+            Self::Tell => "tell",
             Self::Sweep => "sweep",
             Self::Measure => "measure",
         }
@@ -65,6 +69,7 @@ impl Duty {
         match self {
             Self::Number => Duration::from_millis(100),
             Self::Look | Self::Chain | Self::Rescue => Duration::from_millis(200),
+            Self::Tell => Duration::from_millis(500),
             Self::Heal | Self::Promote | Self::Grow => Duration::from_secs(2),
             Self::Measure => Duration::from_secs(5),
             Self::Sweep => Duration::from_mins(10),
@@ -80,6 +85,7 @@ impl Duty {
             Self::Number => timers::number(app).await,
             Self::Chain => timers::chain(app).await,
             Self::Grow => timers::grow(app).await,
+            Self::Tell => timers::tell(app).await,
             Self::Sweep => timers::sweep(app).await,
             Self::Measure => timers::measure(app).await,
         }

@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use slipway_domain::{
     Name,
     identity::{Grant, Principal, Role, Scope},
-    ids::{Fresh as _, PrincipalId, RoleBindingId},
+    ids::{EnvironmentId, Fresh as _, PrincipalId, RoleBindingId, TeamId},
 };
 use sqlx::{QueryBuilder, postgres::PgRow};
+use uuid::Uuid;
 
 /// A role that was granted.
 #[derive(Debug, Clone)]
@@ -180,6 +181,28 @@ pub async fn list(
         .iter()
         .map(read)
         .collect()
+}
+
+/// People who hold a role for what a team does in an environment.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn holders(
+    tx: &mut Tx,
+    role: Role,
+    team: TeamId,
+    environment: EnvironmentId,
+) -> Result<Vec<PrincipalId>, Error> {
+    let ids: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT DISTINCT b.principal_id FROM role_bindings b JOIN principals p ON p.id = b.principal_id AND p.kind = 'human' \
+         WHERE b.role = $1 AND (b.team_id IS NULL OR b.team_id = $2) AND (b.environment_id IS NULL OR b.environment_id = $3)",
+    )
+    .bind(role.as_str())
+    .bind(team.uuid())
+    .bind(environment.uuid())
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(ids.into_iter().map(PrincipalId::from_uuid).collect())
 }
 
 /// How many people or machines are admin of everything.

@@ -197,6 +197,14 @@ impl Change {
         self.answer(Answer::json(StatusCode::OK, body)?.tagged(tag)).await
     }
 
+    /// It is refused, and that is on record: what was written stays, and no answer is kept for a repetition.
+    pub(crate) async fn refused(self, error: slipway_app::Error) -> Failure {
+        match self.tx.commit().await {
+            Ok(()) => error.into(),
+            Err(failed) => slipway_app::Error::from(failed).into(),
+        }
+    }
+
     /// 204: it is done, and there is nothing to show.
     pub(crate) async fn no_content(self) -> Result<Response, Failure> {
         self.answer(Answer {

@@ -237,7 +237,10 @@ fn response(kinds: &[&Kind]) -> Value {
         } },
     });
     let header = match kinds[0].status {
-        401 => Some(("WWW-Authenticate", "`Bearer`")),
+        401 => Some((
+            "WWW-Authenticate",
+            "`Bearer`, with what is asked for of a sign-in, if that is it.",
+        )),
         503 => Some(("Retry-After", "Seconds after which to try again.")),
         _ => None,
     };

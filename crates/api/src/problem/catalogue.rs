@@ -49,6 +49,8 @@ kinds! {
         "The body is no JSON, or a header, cursor or query parameter is malformed. `detail` says where; `errors` lists every query parameter that is wrong.";
     UNAUTHENTICATED = "unauthenticated", 401, "Who sent this is not known",
         "Send `Authorization: Bearer <token>` with a token of a configured issuer or an API token that is neither expired nor revoked. For safety the answer does not say which check failed; the server's log does, under the request's id.";
+    SIGN_IN_AGAIN = "sign-in-again", 401, "You must sign in again",
+        "What you decide on asks for a sign-in that is more recent, or by other means, than yours. `detail` says which; `WWW-Authenticate` says it to your client (RFC 9470), as `max_age` and `amr`.";
     FORBIDDEN = "forbidden", 403, "A permission is missing",
         "You are known but may not do this here. `detail` names the permission, the place and the roles that carry it.";
     REFUSED = "refused", 403, "You may not do this",
@@ -57,6 +59,10 @@ kinds! {
         "Nobody may decide on what they authored, edited, sealed or requested. `detail` says which of these it was.";
     NOT_A_PERSON = "not-a-person", 403, "Only people may decide",
         "Approvals, what is in force of policies and processes, the keys that evidence is verified with, and manual checks take a person who signed in: never a machine or an API token.";
+    NO_DELEGATION = "no-delegation", 403, "Nobody delegated that to you",
+        "You decide in the place of another only what they delegated to you themselves, for the time and the scope that they said. `detail` says what is missing.";
+    NOT_ASKED = "not-asked", 403, "You are not among those who are asked",
+        "The approval asks for people by name, of certain groups, or with a role. `detail` says who is missing.";
     SELF_GRANT = "self-grant", 403, "Nobody grants this to themselves",
         "The role `authority` is granted by another admin.";
     NOT_FOUND = "not-found", 404, "There is no such thing",

@@ -4,10 +4,11 @@ use super::{
     Failure,
     catalogue::{self, Kind},
 };
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use slipway_api_types::ProblemFault;
 use slipway_app::Error;
-use slipway_domain::{Faults, ports::ClusterFault};
+use slipway_domain::{Faults, approval::SignInAgain, ports::ClusterFault};
+use std::fmt::Write as _;
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -23,6 +24,7 @@ impl From<Error> for Failure {
             Error::Refused { code, detail } => {
                 Self::new(coded(code, StatusCode::FORBIDDEN, &catalogue::REFUSED), detail)
             }
+            Error::SignInAgain(again) => sign_in_again(&again),
             Error::Conflict { code, detail } => {
                 Self::new(coded(code, StatusCode::CONFLICT, &catalogue::CONFLICT), detail)
             }
@@ -39,6 +41,29 @@ impl From<Error> for Failure {
             }
             Error::Internal(error) => Self::internal(&*error),
         }
+    }
+}
+
+/// What a client sends its user back to the issuer with (RFC 9470, section 3).
+fn sign_in_again(again: &SignInAgain) -> Failure {
+    let mut challenge = "Bearer error=\"insufficient_user_authentication\"".to_owned();
+    if let Some(age) = again.wanted.max_age {
+        let _ = write!(challenge, ", max_age=\"{}\"", age.as_secs());
+    }
+    // Methods are printable ASCII without spaces; what would end the quoted text is left out.
+    let methods: Vec<_> = again
+        .wanted
+        .methods
+        .iter()
+        .map(|method| method.replace(['"', '\\'], ""))
+        .collect();
+    if !methods.is_empty() {
+        let _ = write!(challenge, ", amr=\"{}\"", methods.join(" "));
+    }
+    let failure = Failure::new(&catalogue::SIGN_IN_AGAIN, again.to_string());
+    match HeaderValue::try_from(challenge) {
+        Ok(challenge) => failure.with_header(header::WWW_AUTHENTICATE, challenge),
+        Err(_) => failure,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `/v1/approvals`: the approver's inbox, and decisions.
 
-use super::resolve;
+use super::{requirement, resolve};
 use crate::{
     cursor,
     etag::Tag,
@@ -12,11 +12,14 @@ use axum::{extract::Path, response::Response};
 use serde::Deserialize;
 use slipway_api_types::{
     Page,
-    approval::{Approval, CreateDecision, Decision, Excluded},
-    registry::ApprovalRule,
+    approval::{Approval, ApprovalAsked, ApprovalRequirement, CreateDecision, Decision, Excluded},
 };
-use slipway_app::approvals::{self, ApprovalView, Decide, Filter};
-use slipway_domain::{Faults, ids::ApprovalTag};
+use slipway_app::approvals::{self, ApprovalView, Decide, Decided, Filter};
+use slipway_domain::{
+    Faults,
+    approval::{Merged, escalation::Standing},
+    ids::ApprovalTag,
+};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -29,25 +32,37 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
 
 fn wire(view: &ApprovalView) -> Approval {
     let (approval, deployment) = (&view.approval, &view.deployment);
+    let document = approval.document.as_ref();
     Approval {
         id: approval.id.to_string(),
         deployment: deployment.id.to_string(),
         service: deployment.service_name.to_string(),
         release: deployment.release_name(),
         environment: deployment.environment_name.to_string(),
+        asked: approval.asked.as_str().to_owned(),
         state: approval.state.as_str().to_owned(),
-        digest: approval.digest.to_string(),
+        digest: document
+            .map_or(approval.digest, |written| written.digest)
+            .to_string(),
+        document: document.and_then(|written| serde_json::to_value(&written.document).ok()),
+        release_digest: approval.digest.to_string(),
         plan_digest: approval.plan_digest.to_string(),
-        required: ApprovalRule {
-            count: approval.rule.count,
-            role: approval.rule.role.to_string(),
-        },
+        requirements: approval
+            .requirements
+            .iter()
+            .enumerate()
+            .map(|(i, one)| wire_requirement(one, view.asked.get(i)))
+            .collect(),
+        people: approval.people(),
+        missing: view.quorum.missing.iter().map(ToString::to_string).collect(),
+        due_at: view.due_at,
         excluded: approval
             .involved
             .iter()
-            .map(|(who, how)| Excluded {
-                who: view.name(*who),
-                because: how.verb().to_owned(),
+            .map(|one| Excluded {
+                who: view.name(one.who),
+                because: one.how.verb().to_owned(),
+                through_delegate: one.through_delegate,
             })
             .collect(),
         decisions: approval
@@ -55,16 +70,40 @@ fn wire(view: &ApprovalView) -> Approval {
             .iter()
             .map(|decision| Decision {
                 by: view.name(decision.by),
+                on_behalf_of: (decision.of != decision.by).then(|| view.name(decision.of)),
                 decision: decision.answer.as_str().to_owned(),
-                digest: decision.digest.to_string(),
+                digest: decision
+                    .subject
+                    .document
+                    .unwrap_or(decision.subject.digest)
+                    .to_string(),
                 comment: decision.comment.clone(),
                 at: decision.at,
+                withdrawn_because: decision.withdrawn.as_ref().map(|(_, because)| because.clone()),
             })
             .collect(),
         requested_by: view.name(deployment.requested_by),
         reason: deployment.reason.clone(),
         mine: view.mine,
+        mine_for: view.for_others.iter().map(|whom| view.name(*whom)).collect(),
         created_at: approval.created_at,
+    }
+}
+
+fn wire_requirement(one: &Merged, standing: Option<&Standing>) -> ApprovalRequirement {
+    let asked = standing.map_or(&[][..], |standing| standing.asked.as_slice());
+    ApprovalRequirement {
+        rule: requirement::wire(&one.requirement),
+        asked_by: one.sources.iter().map(ToString::to_string).collect(),
+        asked: asked
+            .iter()
+            .map(|reached| ApprovalAsked {
+                who: reached.level.to_string(),
+                since: reached.since,
+                ahead: reached.ahead,
+            })
+            .collect(),
+        next: standing.and_then(|standing| standing.next),
     }
 }
 
@@ -72,10 +111,10 @@ fn wire(view: &ApprovalView) -> Approval {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// `pending`: only those that you may decide on now.
+    /// `pending`: only those that you may decide on now, for yourself or in the place of somebody who delegated to you.
     #[param(example = "pending")]
     mine: Option<String>,
-    /// Only in this state: `pending`, `approved`, `rejected` or `withdrawn`.
+    /// Only in this state: `pending`, `approved`, `rejected`, `withdrawn` or `expired`.
     state: Option<String>,
     /// Only of this deployment.
     deployment: Option<String>,
@@ -127,7 +166,7 @@ async fn list(Params(query): Params<ListQuery>, mut reader: Reader) -> Result<Re
 
 /// Show a request for approval.
 ///
-/// Its `digest` is what is decided on.
+/// Its `document` is what is decided on, by its `digest`.
 #[utoipa::path(
     get, path = "/v1/approvals/{approval}", operation_id = "get_approval", tag = "approvals",
     params(("approval" = String, Path, description = "Its id.", example = "apr_01kq3m2x5vf9tb2t7w3c7b8d9e")),
@@ -143,7 +182,9 @@ async fn get(Path(approval): Path<String>, mut reader: Reader) -> Result<Respons
 /// Decide on a request for approval.
 ///
 /// On the digest that you looked at: any other is refused. Nobody decides on what they authored, edited, sealed or
-/// requested; machines and API tokens never do; a decision counts once a person.
+/// requested, nor on what a delegate of theirs did; machines and API tokens never do; a decision counts once a person.
+/// In the place of another you decide what they delegated to you. A decision that comes late or again is refused, and put
+/// on record.
 #[utoipa::path(
     post, path = "/v1/approvals/{approval}/decisions", operation_id = "decide_approval", tag = "approvals",
     params(("approval" = String, Path, description = "Its id.", example = "apr_01kq3m2x5vf9tb2t7w3c7b8d9e")),
@@ -153,7 +194,8 @@ async fn get(Path(approval): Path<String>, mut reader: Reader) -> Result<Respons
     extensions(
         ("x-slipway-permission" = json!("approval.decide")),
         ("x-slipway-problems" = json!([
-            "separation-of-duties", "not-a-person", "approval-state", "approval-digest", "already-decided",
+            "sign-in-again", "separation-of-duties", "not-a-person", "no-delegation", "not-asked", "approval-state",
+            "approval-digest", "already-decided",
         ])),
     ),
 )]
@@ -171,9 +213,14 @@ async fn decide(
         answer,
         digest,
         comment: body.comment,
+        on_behalf_of: body.on_behalf_of,
     };
-    let view = approvals::decide(&mut change.tx, &change.actor, &approval, input).await?;
-    change
-        .ok(Tag::Composed(view.approval.revision), &wire(&view))
-        .await
+    match approvals::decide(&mut change.tx, &change.actor, &approval, input).await? {
+        Decided::Taken(view) => {
+            change
+                .ok(Tag::Composed(view.approval.revision), &wire(&view))
+                .await
+        }
+        Decided::Refused(error) => Err(change.refused(error).await),
+    }
 }

@@ -1,6 +1,9 @@
 //! `/v1/environments`: where releases go.
 
-use super::releases::{overlay, wire_overlay};
+use super::{
+    releases::{overlay, wire_overlay},
+    requirement,
+};
 use crate::{
     cursor,
     etag::Tag,
@@ -12,11 +15,9 @@ use axum::{extract::Path, response::Response};
 use serde::Deserialize;
 use slipway_api_types::{
     Page,
-    registry::{ApprovalRule, CreateEnvironment, Environment, EnvironmentSettings, UpdateEnvironment, Wave},
+    registry::{CreateEnvironment, Environment, EnvironmentSettings, UpdateEnvironment, Wave},
 };
-use slipway_app::environments::{
-    self, ApprovalInput, Create, EnvironmentView, SettingsInput, Update, WaveInput,
-};
+use slipway_app::environments::{self, Create, EnvironmentView, SettingsInput, Update, WaveInput};
 use slipway_domain::{ids::EnvironmentTag, registry::environment as domain};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -48,12 +49,8 @@ fn wire_settings(settings: &domain::Settings) -> EnvironmentSettings {
         max_failures: wave.max_failures,
         soak: Some(wave.soak.to_string()),
     };
-    let rule = |rule: &domain::ApprovalRule| ApprovalRule {
-        count: rule.count,
-        role: rule.role.to_string(),
-    };
     EnvironmentSettings {
-        approvals: settings.approvals.as_ref().map(rule),
+        approvals: settings.approvals.as_ref().map(requirement::wire),
         waves: Some(settings.waves.iter().map(wave).collect()),
         progress_deadline: Some(settings.progress_deadline.to_string()),
         promotion_soak: Some(settings.promotion_soak.to_string()),
@@ -73,12 +70,7 @@ fn settings(given: EnvironmentSettings) -> SettingsInput {
         soak: wave.soak,
     };
     SettingsInput {
-        approvals: given.approvals.map(|rule| {
-            Some(ApprovalInput {
-                count: rule.count,
-                role: rule.role,
-            })
-        }),
+        approvals: given.approvals.map(|rule| Some(requirement::input(rule))),
         waves: given.waves.map(|waves| waves.into_iter().map(wave).collect()),
         progress_deadline: given.progress_deadline,
         promotion_soak: given.promotion_soak,

@@ -14,6 +14,7 @@ mod policies;
 mod processes;
 mod releases;
 mod reports;
+mod requirement;
 mod resolve;
 mod role_bindings;
 mod servers;

@@ -36,7 +36,11 @@ async fn the_right_person_approves_the_right_digest_once() {
         (&request["mine"], &request["state"]),
         (&json!(true), &json!("pending"))
     );
-    assert_eq!(request["digest"], deployment["release_digest"]);
+    assert_eq!(request["release_digest"], deployment["release_digest"]);
+    assert_ne!(
+        request["digest"], request["release_digest"],
+        "what is decided on is more than the release"
+    );
     let decide = |digest: &Value| json!({"decision": "approve", "digest": digest, "comment": "looked at it"});
     let decisions = format!("{path}/decisions");
 

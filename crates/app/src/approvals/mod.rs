@@ -1,16 +1,41 @@
-//! Approvals: the approver's inbox, and decisions.
+//! Approvals: who is asked, what they see, and what they decide.
+//!
+//! * [`decide()`]: a decision, in one's own place or by a delegation.
+//! * `ask`: has people asked by whatever asks for it; `document`: what they see, and what withdraws their decisions.
+//! * `facts`: what the gate is judged on; `standing`: who is asked by now, and entitled to what.
+//! * [`tell()`]: reminders, escalation and expiry, by a timer.
 
-use crate::{Before, Error, Tx, deployments::judge, record};
-use serde_json::json;
+mod ask;
+mod decide;
+mod document;
+mod facts;
+mod input;
+mod standing;
+mod tell;
+
+pub(crate) use ask::want;
+pub use decide::{Decide, Decided, decide};
+pub(crate) use document::refresh;
+pub(crate) use facts::facts;
+pub use input::RequirementInput;
+pub(crate) use input::known_groups;
+pub use tell::tell;
+
+use crate::{Before, Error, Tx};
 use slipway_domain::{
-    Digest,
-    approval::{Answer, Approval, ApprovalState, Decision, Refused},
+    approval::{
+        Approval, ApprovalState,
+        decide::Request,
+        delegation::{At, power},
+        escalation::Standing,
+        quorum::{Asked, Entitled, Quorum},
+    },
     deployment::Deployment,
-    identity::{Actor, Permission, Place},
+    identity::{Actor, Permission},
     ids::{ApprovalId, DeploymentId, PrincipalId},
 };
-use slipway_store::{approvals, deployments, principals};
-use std::collections::BTreeMap;
+use slipway_store::{approvals, delegations, deployments, principals};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A request with what an approver needs to see beside it.
 #[derive(Debug, Clone)]
@@ -21,8 +46,16 @@ pub struct ApprovalView {
     pub deployment: Deployment,
     /// Who the ids in it are.
     pub people: BTreeMap<PrincipalId, String>,
-    /// Whether the actor may decide on it now.
+    /// Whether the actor may decide on it now, for themselves.
     pub mine: bool,
+    /// In whose place they may decide on it now.
+    pub for_others: Vec<PrincipalId>,
+    /// Who fills what, and who is missing.
+    pub quorum: Quorum,
+    /// Who is asked by now, for each requirement.
+    pub asked: Vec<Standing>,
+    /// When an answer is due.
+    pub due_at: Option<jiff::Timestamp>,
 }
 
 impl ApprovalView {
@@ -33,43 +66,101 @@ impl ApprovalView {
     }
 }
 
-fn place(deployment: &Deployment) -> Place {
-    Place::team_in(
-        deployment.team,
-        deployment.environment,
-        format!(
-            "service {} in {}",
-            deployment.service_name, deployment.environment_name
-        ),
-    )
-}
-
 async fn view(tx: &mut Tx, actor: &Actor, approval: Approval) -> Result<Option<ApprovalView>, Error> {
     let row = deployments::get(tx, approval.deployment)
         .await?
         .ok_or_else(|| Error::internal(format!("deployment {} is gone", approval.deployment)))?;
     let deployment = row.deployment;
-    if !actor.rights.allows(Permission::Read, &place(&deployment)) {
+    let place = standing::place(&deployment);
+    let delegators = delegators(tx, actor, &approval, &place).await?;
+    // Whoever decides for somebody sees what they decide on.
+    if !actor.rights.allows(Permission::Read, &place) && delegators.is_empty() {
         return Ok(None);
     }
-    let mut ids: Vec<PrincipalId> = approval.involved.iter().map(|(who, _)| *who).collect();
-    ids.extend(approval.decisions.iter().map(|d| d.by));
-    ids.push(deployment.requested_by);
-    ids.sort();
-    ids.dedup();
-    let people = principals::names(tx, &ids).await?;
-    let me = actor.principal.id;
-    let mine = approval.state == ApprovalState::Pending
+    let mut ids: BTreeSet<PrincipalId> = approval.involved.iter().map(|one| one.who).collect();
+    ids.extend(approval.decisions.iter().flat_map(|d| [d.by, d.of]));
+    ids.extend(&delegators);
+    ids.insert(deployment.requested_by);
+    let people = principals::names(tx, &ids.into_iter().collect::<Vec<_>>()).await?;
+    let asked = standing::standings(tx, &deployment, &approval).await?;
+    let stand_ins = standing::stand_ins(&asked);
+    let behind = standing::behind(tx, &place, &approval).await?;
+    let request = approval.request(&behind);
+    let (_, quorum) = request.judge(&stand_ins);
+    let open = request.state == ApprovalState::Pending
         && actor.is_person_signed_in()
-        && actor.rights.has_role(approval.rule.role, &place(&deployment))
-        && !approval.involved.iter().any(|(who, _)| *who == me)
-        && !approval.decisions.iter().any(|d| d.by == me);
+        && free(&request, actor.principal.id);
+    let wanted = |who: &Entitled| {
+        let mut each = request.requirements.iter().enumerate();
+        each.any(|(i, one)| {
+            let stand_ins = stand_ins.get(i).map_or(&[][..], Vec::as_slice);
+            let requirement = &one.requirement;
+            Asked {
+                requirement,
+                stand_ins,
+            }
+            .wants(who)
+        })
+    };
+    let mut me = standing::entitled(tx, &place, &[actor.principal.id])
+        .await?
+        .remove(&actor.principal.id);
+    if let Some(me) = &mut me {
+        me.roles = standing::roles(&actor.rights, &place);
+    }
+    let others = standing::entitled(tx, &place, &delegators).await?;
+    let for_others = others
+        .values()
+        .filter(|whom| open && free(&request, whom.id) && wanted(whom));
+    let for_others = for_others.map(|whom| whom.id).collect();
     Ok(Some(ApprovalView {
+        mine: open && me.as_ref().is_some_and(wanted),
+        for_others,
+        due_at: request.due_at(),
         approval,
         deployment,
         people,
-        mine,
+        quorum,
+        asked,
     }))
+}
+
+/// Whether somebody has nothing to do with it, and has not decided yet.
+fn free(request: &Request, who: PrincipalId) -> bool {
+    !request.excluded.iter().any(|one| one.who == who)
+        && !request
+            .decisions
+            .iter()
+            .any(|taken| taken.by == who || taken.of.id == who)
+}
+
+/// Those in whose place the actor may decide there by now.
+async fn delegators(
+    tx: &mut Tx,
+    actor: &Actor,
+    approval: &Approval,
+    place: &slipway_domain::identity::Place,
+) -> Result<Vec<PrincipalId>, Error> {
+    if !actor.is_person_signed_in() {
+        return Ok(Vec::new());
+    }
+    let me = actor.principal.id;
+    let given = delegations::involving(tx, &[me]).await?;
+    let given: Vec<_> = given
+        .into_iter()
+        .map(|stored| stored.delegation)
+        .filter(|one| one.to == me)
+        .collect();
+    let at = At {
+        approval: approval.id,
+        place,
+    };
+    let from: BTreeSet<_> = given.iter().map(|one| one.from).collect();
+    let now = tx.now;
+    Ok(from
+        .into_iter()
+        .filter(|whom| power(&given, me, *whom, at, now).is_ok())
+        .collect())
 }
 
 /// One request.
@@ -90,7 +181,7 @@ pub struct Filter {
     pub state: Option<ApprovalState>,
     /// Only of this deployment.
     pub deployment: Option<DeploymentId>,
-    /// Only those that the actor may decide on now.
+    /// Only those that the actor may decide on now, for themselves or for somebody who delegated to them.
     pub mine: bool,
 }
 
@@ -119,10 +210,8 @@ pub async fn list(
         let last = batch.last().map(|a| a.id.uuid());
         let full = batch.len() == 200;
         for approval in batch {
-            if let Some(view) = view(tx, actor, approval)
-                .await?
-                .filter(|v| v.mine || !filter.mine)
-            {
+            let wanted = |v: &ApprovalView| !filter.mine || v.mine || !v.for_others.is_empty();
+            if let Some(view) = view(tx, actor, approval).await?.filter(wanted) {
                 found.push(view);
                 if found.len() == limit {
                     return Ok(found);
@@ -133,75 +222,5 @@ pub async fn list(
             return Ok(found);
         }
         before = last;
-    }
-}
-
-/// What somebody decides.
-#[derive(Debug, Clone)]
-pub struct Decide {
-    /// Yes or no.
-    pub answer: Answer,
-    /// The digest they looked at.
-    pub digest: Digest,
-    /// In their words.
-    pub comment: Option<String>,
-}
-
-/// Decides on a request.
-///
-/// # Errors
-/// Without the role that is asked for; when it is not pending, names another digest, or the actor is involved, has decided
-/// before or is no person who signed in. A refusal changes nothing.
-pub async fn decide(
-    tx: &mut Tx,
-    actor: &Actor,
-    reference: &str,
-    input: Decide,
-) -> Result<ApprovalView, Error> {
-    let seen = get(tx, actor, reference).await?;
-    actor.require(Permission::ApprovalDecide, &place(&seen.deployment))?;
-    // The deployment first, as everything that changes it does: no two wait for each other.
-    let row = deployments::lock(tx, seen.deployment.id)
-        .await?
-        .ok_or_else(|| Error::not_found("approval", reference))?;
-    // The approver's request is no part of the deployment's trace, and has to do with it.
-    slipway_telemetry::trace::link_to(&tracing::Span::current(), row.traceparent.as_deref());
-    let approval = approvals::lock(tx, seen.approval.id)
-        .await?
-        .ok_or_else(|| Error::not_found("approval", reference))?;
-    let decision = Decision {
-        by: actor.principal.id,
-        answer: input.answer,
-        digest: input.digest,
-        plan_digest: approval.plan_digest,
-        comment: input.comment.filter(|c| !c.trim().is_empty()),
-        at: tx.now,
-    };
-    let decided = approval
-        .decide(decision.clone(), actor.is_person_signed_in())
-        .map_err(refusal)?;
-    approvals::decide(tx, &decided, &decision).await?;
-    let verb = match input.answer {
-        Answer::Approve => "approved",
-        Answer::Reject => "rejected",
-    };
-    let d = &row.deployment;
-    let message = format!("{verb} {} to {}", d.release_name(), d.environment_name);
-    let change = record::Change::of(d, "approval.decide", message).with(json!({
-        "approval": decided.id, "decision": input.answer.as_str(), "digest": decision.digest,
-        "plan_digest": decision.plan_digest, "comment": decision.comment, "state": decided.state.as_str(),
-    }));
-    record::change(tx, actor, change).await?;
-    judge::judge(tx, d.id).await?;
-    get(tx, actor, reference).await
-}
-
-fn refusal(refused: Refused) -> Error {
-    match refused {
-        Refused::NotPending(_) => Error::conflict("approval-state", refused),
-        Refused::OtherDigest { .. } => Error::conflict("approval-digest", refused),
-        Refused::AlreadyDecided => Error::conflict("already-decided", refused),
-        Refused::Involved(_) => Error::refused("separation-of-duties", refused),
-        Refused::NotAPerson => Error::refused("not-a-person", refused),
     }
 }

@@ -1,6 +1,6 @@
 //! Asking for a deployment.
 
-use super::{DeploymentView, ask, judge, plan, read};
+use super::{DeploymentView, judge, plan, read};
 use crate::{
     App, Error, Ref, Tx,
     evidence::{self, Stated},
@@ -140,9 +140,6 @@ pub(crate) async fn request(
         "force_conflicts": row.deployment.force_conflicts,
     }));
     record::change(tx, actor, change).await?;
-    if let Some(rule) = &environment.settings.approvals {
-        ask::ask(tx, Some(actor), &row.deployment, rule, &release, &seal).await?;
-    }
     let id = row.deployment.id;
     judge::judge(tx, id).await?;
     read::view_of(tx, id).await

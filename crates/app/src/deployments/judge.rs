@@ -1,26 +1,26 @@
 //! Judging a deployment's gates: brings the facts to the domain's pure function, and does what the verdicts say.
 
-use super::{ask, transition};
+use super::transition;
 use crate::{
-    Error, Tx,
+    Error, Tx, approvals,
     evidence::{self as proofs, Stated},
     measure, policies, processes,
 };
 use jiff::Timestamp;
 use slipway_domain::{
-    approval::Answer,
+    approval::{ApprovalState, Requirement, Source},
     deployment::{Kind, State, Transition},
-    gates::{self, Facts, Gate, approval, concurrency, evidence, process, promotion, rollback, schedule},
-    identity::{Place, Rights},
+    gates::{self, Facts, Gate, concurrency, evidence, process, promotion, rollback, schedule},
     ids::DeploymentId,
     policy::Judgement,
     registry::Environment,
+    release::Release,
 };
 use slipway_store as store;
 use slipway_store::{
-    approvals, deployment_targets,
+    deployment_targets,
     deployments::{self, Row},
-    drift_targets, environments, principals, releases, renderings, role_bindings, targets, work,
+    drift_targets, environments, releases, renderings, targets, work,
 };
 use slipway_telemetry::trace;
 use tracing::Instrument as _;
@@ -32,6 +32,13 @@ const HEAL_PRIORITY: i32 = -10;
 
 /// Everything that the gates of a deployment are judged on, read in this transaction.
 pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
+    let (mut facts, release) = Box::pin(gathered(tx, row)).await?;
+    facts.approvals = Box::pin(approvals::facts(tx, row, &facts, release.as_ref())).await?;
+    Ok(facts)
+}
+
+/// All of it but for what became of the requests for approval, which is about the rest; and the release.
+async fn gathered(tx: &mut Tx, row: &Row) -> Result<(Facts, Option<Release>), Error> {
     let d = &row.deployment;
     let release = match d.release {
         Some(id) => releases::get(tx, id).await?,
@@ -81,14 +88,17 @@ pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
     let environment = environments::get(tx, d.environment)
         .await?
         .ok_or_else(|| Error::internal(format!("the environment of deployment {} is gone", d.id)))?;
+    let mut asked_for = Vec::new();
     let (process, asked) = match (&release, d.release_digest) {
         (Some(release), Some(digest)) if !lighter => {
             let way = processes::way(tx, release, digest, &environment, &stated).await?;
+            asked_for = asks(row, &way);
             (way.facts, way.required)
         }
         _ => (undone(row)?, Vec::new()),
     };
-    Ok(Facts {
+    let facts = Facts {
+        asked_for,
         process,
         promotion: if lighter {
             None
@@ -99,11 +109,7 @@ pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
         policies,
         kind: d.kind,
         release_problem,
-        approvals: if lighter {
-            Vec::new()
-        } else {
-            approval_facts(tx, row).await?
-        },
+        approvals: Vec::new(),
         schedule: schedule::Facts {
             not_before: d.not_before,
             expires_at: d.expires_at,
@@ -114,7 +120,25 @@ pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
             rollback_facts(tx, d.id).await?
         },
         concurrency,
-    })
+    };
+    Ok((facts, release))
+}
+
+/// The approvals that the environment, as it was when the deployment was asked for, and the stage ask for.
+fn asks(row: &Row, way: &processes::Way) -> Vec<(Source, Requirement)> {
+    let of_environment = row.settings.approvals.iter().map(|asks| {
+        let name = row.deployment.environment_name.clone();
+        (Source::Environment { name }, asks.clone())
+    });
+    let of_stage = way.stage.iter().filter_map(|stage| {
+        let source = Source::Process {
+            name: way.facts.process.clone(),
+            version: way.facts.version,
+            stage: stage.name.clone(),
+        };
+        Some((source, stage.approvals.clone()?))
+    });
+    of_environment.chain(of_stage).collect()
 }
 
 /// Where a rollback would undo more than it was asked to: somebody else has been at work there since.
@@ -244,55 +268,6 @@ async fn promotion_facts(
     }))
 }
 
-async fn approval_facts(tx: &mut Tx, row: &Row) -> Result<Vec<approval::Facts>, Error> {
-    let d = &row.deployment;
-    let mut facts = Vec::new();
-    for request in approvals::of(tx, &[d.id]).await? {
-        let place = Place::team_in(d.team, d.environment, "");
-        let mut entitled = 0;
-        for decision in request.decisions.iter().filter(|d| d.answer == Answer::Approve) {
-            // Somebody who lost the role since does not count any more.
-            let rights = Rights::new(role_bindings::grants(tx, decision.by).await?);
-            entitled += u32::from(rights.has_role(request.rule.role, &place));
-        }
-        let involved: Vec<_> = request.involved.iter().map(|(who, _)| *who).collect();
-        let people = principals::names(
-            tx,
-            &involved
-                .iter()
-                .copied()
-                .chain(request.decisions.iter().map(|d| d.by))
-                .collect::<Vec<_>>(),
-        )
-        .await?;
-        let sealer = request
-            .involved
-            .iter()
-            .find(|(_, how)| *how == slipway_domain::approval::Involvement::Sealer)
-            .and_then(|(who, _)| people.get(who).cloned());
-        let rejected_by = request.decisions.iter().find(|d| d.answer == Answer::Reject);
-        facts.push(approval::Facts {
-            id: request.id,
-            state: request.state,
-            required: request.rule.count,
-            role: request.rule.role,
-            approvers: entitled.min(u32::try_from(request.approvers()).unwrap_or(u32::MAX)),
-            digest: request.digest,
-            unchanged: Some(request.digest) == d.release_digest && request.plan_digest == d.plan_digest,
-            sealed_by: sealer.unwrap_or_else(|| "the one who sealed it".to_owned()),
-            rejected_by: rejected_by.and_then(|d| people.get(&d.by).cloned()),
-        });
-    }
-    if facts.is_empty() && row.settings.approvals.is_some() {
-        // Required, and nobody was asked: that must never pass for "none is required".
-        return Err(Error::internal(format!(
-            "deployment {} lacks its request for approval",
-            d.id
-        )));
-    }
-    Ok(facts)
-}
-
 async fn rollback_facts(tx: &mut Tx, id: DeploymentId) -> Result<rollback::Facts, Error> {
     let mut facts = rollback::Facts::default();
     for row in deployment_targets::of(tx, id).await? {
@@ -312,6 +287,8 @@ async fn rollback_facts(tx: &mut Tx, id: DeploymentId) -> Result<rollback::Facts
         facts.targets.push(rollback::TargetFacts {
             target: row.target.cluster_name.to_string(),
             previous,
+            runs: target.target.now.as_ref().map(|now| now.rendering),
+            brings: row.target.rendering,
             rendering_kept: kept,
         });
     }
@@ -335,6 +312,14 @@ fn decide(gates: &[Gate], state: &State, expires_at: Timestamp, now: Timestamp) 
             }
         }
         _ => None,
+    }
+}
+
+/// What nobody answered in time was not rejected by anybody.
+fn in_time(transition: Transition, unanswered: bool) -> Transition {
+    match transition {
+        Transition::Reject { .. } if unanswered => Transition::Expire,
+        other => other,
     }
 }
 
@@ -363,12 +348,15 @@ async fn judged(tx: &mut Tx, row: Row) -> Result<bool, Error> {
     let id = row.deployment.id;
     // Before they are asked: what changes in between is then judged anew.
     let changes = store::policies::changes(tx).await?;
-    let mut facts = facts(tx, &row).await?;
+    let (mut facts, release) = Box::pin(gathered(tx, &row)).await?;
     deployments::set_policies_seen(tx, id, changes).await?;
-    // Nobody is asked about what is refused anyway.
-    if facts.policies.people() > 0 && facts.policies.refusals().next().is_none() {
-        ask::as_policies_want(tx, &row, &facts.policies).await?;
-        facts.approvals = approval_facts(tx, &row).await?;
+    if row.deployment.kind == Kind::Deploy {
+        Box::pin(approvals::refresh(tx, &row, &facts, release.as_ref())).await?;
+        // Nobody is asked about what is refused anyway.
+        if facts.policies.refusals().next().is_none() {
+            Box::pin(approvals::want(tx, &row, &facts, release.as_ref())).await?;
+        }
+        facts.approvals = Box::pin(approvals::facts(tx, &row, &facts, release.as_ref())).await?;
     }
     let now = tx.now;
     let gates = gates::evaluate(&facts, now);
@@ -388,7 +376,12 @@ async fn judged(tx: &mut Tx, row: Row) -> Result<bool, Error> {
     };
     policies::keep(tx, &facts.policies).await?;
     deployments::set_gates(tx, id, &gates, Some(boundary)).await?;
-    let Some(transition) = decide(&gates, &row.deployment.state, row.deployment.expires_at, now) else {
+    let unanswered = facts
+        .approvals
+        .iter()
+        .any(|asked| asked.state == ApprovalState::Expired);
+    let transition = decide(&gates, &row.deployment.state, row.deployment.expires_at, now);
+    let Some(transition) = transition.map(|transition| in_time(transition, unanswered)) else {
         return Ok(false);
     };
     let row = deployments::lock(tx, id)

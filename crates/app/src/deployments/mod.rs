@@ -4,7 +4,6 @@
 //! `execution::claim`, which judges them again in the transaction that claims the work: only that one admits.
 
 pub(crate) mod advance;
-mod ask;
 mod clean;
 pub(crate) mod create;
 mod explain;

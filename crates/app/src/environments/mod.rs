@@ -2,10 +2,10 @@
 
 mod settings;
 
-pub use settings::{ApprovalInput, SettingsInput, WaveInput};
+pub use settings::{SettingsInput, WaveInput};
 
 use crate::{
-    Before, Error, Ref, Tx,
+    Before, Error, Ref, Tx, approvals,
     error::{check_revision, overtaken},
     input, record,
     teams::require_reader,
@@ -87,6 +87,7 @@ pub async fn create(tx: &mut Tx, actor: &Actor, input: Create) -> Result<Environ
     };
     let clusters = resolve(tx, &input.clusters, &mut faults).await?;
     let settings = input.settings.over(Settings::default(), &mut faults);
+    known_groups(tx, &settings, &mut faults).await?;
     faults.check()?;
     let (Some(name), Some(tier)) = (name, tier) else {
         return Err(Error::internal("a field without fault is missing"));
@@ -154,6 +155,7 @@ pub async fn update(
         }
     }
     environment.settings = input.settings.over(environment.settings, &mut faults);
+    known_groups(tx, &environment.settings, &mut faults).await?;
     faults.check()?;
     if let Err(error) = environments::update(tx, &environment, clusters.as_deref()).await {
         let now = environments::get(tx, environment.id).await;
@@ -248,4 +250,12 @@ pub async fn revision(tx: &mut Tx, actor: &Actor, reference: &str) -> Result<i64
     require_reader(actor)?;
     let found = environments::revision(tx, &Ref::parse::<EnvironmentTag>(reference)).await?;
     found.ok_or_else(|| Error::not_found("environment", reference))
+}
+
+/// Groups that its approvals ask must be there.
+async fn known_groups(tx: &mut Tx, settings: &Settings, faults: &mut Faults) -> Result<(), Error> {
+    match &settings.approvals {
+        Some(asked) => approvals::known_groups(tx, "/settings/approvals", asked, faults).await,
+        None => Ok(()),
+    }
 }

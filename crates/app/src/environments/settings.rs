@@ -1,12 +1,12 @@
 //! How an environment wants its deployments done, as users write it.
 
-use crate::input;
+use crate::{approvals::RequirementInput, input};
 use jiff::SignedDuration;
 use slipway_domain::{
     Faults, Name,
     registry::{
         Labels,
-        environment::{ApprovalRule, Settings, Wave},
+        environment::{Settings, Wave},
     },
     render::Overlay,
 };
@@ -15,7 +15,7 @@ use slipway_domain::{
 #[derive(Debug, Clone, Default)]
 pub struct SettingsInput {
     /// Approvals; `Some(None)` takes the rule away.
-    pub approvals: Option<Option<ApprovalInput>>,
+    pub approvals: Option<Option<RequirementInput>>,
     /// Waves in order.
     pub waves: Option<Vec<WaveInput>>,
     /// ISO 8601.
@@ -30,15 +30,6 @@ pub struct SettingsInput {
     pub config: Option<Vec<Overlay>>,
     /// What is done about drift.
     pub drift: Option<String>,
-}
-
-/// Approvals as given.
-#[derive(Debug, Clone)]
-pub struct ApprovalInput {
-    /// How many distinct people.
-    pub count: u32,
-    /// The role each must hold.
-    pub role: String,
 }
 
 /// A wave as given.
@@ -66,13 +57,9 @@ impl SettingsInput {
         let mut settings = base;
         // What could not be read keeps its old value, and is not judged again.
         if let Some(given) = self.approvals {
-            settings.approvals = given.and_then(|rule| {
-                let role = inner.take("/approvals/role", rule.role.parse())?;
-                Some(ApprovalRule {
-                    count: rule.count,
-                    role,
-                })
-            });
+            let mut of_rule = Faults::new();
+            settings.approvals = given.and_then(|rule| rule.read(&mut of_rule));
+            inner.nest("/approvals", of_rule);
         }
         if let Some(waves) = self.waves {
             settings.waves = waves
@@ -168,9 +155,10 @@ mod tests {
     #[test]
     fn every_fault_is_found_at_once_and_where_it_is_written() {
         let input = SettingsInput {
-            approvals: Some(Some(ApprovalInput {
+            approvals: Some(Some(RequirementInput {
                 count: 1,
                 role: "boss".to_owned(),
+                ..RequirementInput::default()
             })),
             waves: Some(vec![
                 WaveInput {
@@ -196,9 +184,10 @@ mod tests {
             ]
         );
         let input = SettingsInput {
-            approvals: Some(Some(ApprovalInput {
+            approvals: Some(Some(RequirementInput {
                 count: 11,
                 role: "viewer".to_owned(),
+                ..RequirementInput::default()
             })),
             progress_deadline: Some("PT25H".to_owned()),
             ..SettingsInput::default()
@@ -217,9 +206,10 @@ mod tests {
     fn what_is_absent_stays_and_a_rule_can_be_taken_away() {
         let mut none = Faults::new();
         let rule = SettingsInput {
-            approvals: Some(Some(ApprovalInput {
+            approvals: Some(Some(RequirementInput {
                 count: 2,
                 role: "authority".to_owned(),
+                ..RequirementInput::default()
             })),
             promotion_soak: Some("PT1H".to_owned()),
             ..SettingsInput::default()

@@ -10,7 +10,9 @@ use serde_json::json;
 use slipway_domain::{
     deployment::Kind,
     gates::{Gate, GateName},
-    policy::{Explained, Facts, Judgement, Place, facts::evidence, judge, judged_by::Versions, unjudged},
+    policy::{
+        Explained, Facts, Judgement, Place, facts::evidence, judge, judged_by::Versions, risk::Risk, unjudged,
+    },
 };
 use slipway_store::{deployment_facts, deployments::Row, environments, policies, services};
 
@@ -41,6 +43,15 @@ pub(crate) async fn judged(tx: &mut Tx, row: &Row, stated: &Stated) -> Result<Ju
         Ok(facts) => judge(all(), &place, &facts, Explained::NotKept),
         Err(faults) => unjudged(all(), &place, &faults.to_string()),
     })
+}
+
+/// What could go wrong with a deployment, whose row must be locked.
+///
+/// # Errors
+/// When the database is unavailable, or something that it is made of is gone.
+pub(crate) async fn risk(tx: &mut Tx, row: &Row) -> Result<Risk, Error> {
+    let whereabouts = whereabouts(tx, row).await?;
+    Ok(facts::known(tx, row, whereabouts).await?.risk())
 }
 
 async fn whereabouts(tx: &mut Tx, row: &Row) -> Result<Whereabouts, Error> {

@@ -10,7 +10,7 @@ mod ready;
 mod write;
 
 pub use evaluate::{Evaluate, Evaluated, Report, Stopped, evaluate, report};
-pub(crate) use judged::{judged, keep, tell};
+pub(crate) use judged::{judged, keep, risk, tell};
 use ready::in_force;
 pub(crate) use write::require_author;
 pub use write::{activate, create, retire, write_version};

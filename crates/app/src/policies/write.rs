@@ -1,13 +1,13 @@
 //! Writing policies, putting them in force, and taking them out of it.
 
 use super::{PolicyView, view};
-use crate::{Error, Ref, Tx, record};
+use crate::{Error, Ref, Tx, approvals, record};
 use serde_json::json;
 use slipway_domain::{
     Digest, Faults, Name,
     identity::{Actor, Permission, Place},
     ids::PolicyTag,
-    policy::{Document, Head, Policy, Version, version::NotActivated},
+    policy::{Document, Effect, Head, Policy, Version, document::MAX_RULES, version::NotActivated},
 };
 use slipway_store::policies;
 
@@ -33,6 +33,17 @@ fn check(name: &Name, document: &Document, faults: &mut Faults) {
     }
 }
 
+/// Groups that its rules ask must be there.
+async fn known_groups(tx: &mut Tx, document: &Document, faults: &mut Faults) -> Result<(), Error> {
+    for (i, rule) in document.rules.iter().enumerate().take(MAX_RULES) {
+        if let Effect::RequireApproval(asked) = &rule.effect {
+            let at = format!("/document/rules/{i}/effect/require_approval");
+            approvals::known_groups(tx, &at, asked, faults).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes a new policy: its first version is a draft. `faults` are those that were found when the document was read.
 ///
 /// # Errors
@@ -49,6 +60,7 @@ pub async fn create(
     // A name that is none must not hide what else is wrong.
     let unnamed = || "policy".parse::<Name>().map_err(Error::internal);
     check(&name.clone().map_or_else(unnamed, Ok)?, &document, &mut faults);
+    known_groups(tx, &document, &mut faults).await?;
     faults.check()?;
     let Some(name) = name else {
         return Err(Error::internal("a name without fault is missing"));
@@ -84,6 +96,7 @@ pub async fn write_version(
     require_author(actor)?;
     let head = locked(tx, reference).await?;
     check(&head.name, &document, &mut faults);
+    known_groups(tx, &document, &mut faults).await?;
     faults.check()?;
     let digest = Digest::of_canonical(&document)?;
     let number = policies::insert_version(tx, &head, &document, digest, actor.principal.id).await?;

@@ -11,7 +11,7 @@ mod write;
 
 pub(crate) use promote::promote;
 pub use read::{PinnedRelease, diagram, get, list, releases, revision, version, versions};
-pub(crate) use way::{HANDOVER, check, way};
+pub(crate) use way::{HANDOVER, Way, check, way};
 pub use write::{Create, activate, create, retire, write_version};
 
 use crate::{Error, Ref, Tx, teams::require_reader};

@@ -1,13 +1,13 @@
 //! Writing processes, putting them in force, and taking them out of it.
 
 use super::{ProcessView, place, view};
-use crate::{Error, Ref, Tx, input, record, teams};
+use crate::{Error, Ref, Tx, approvals, input, record, teams};
 use serde_json::json;
 use slipway_domain::{
     Digest, Faults, Name,
     identity::{Actor, Permission},
     ids::{ProcessTag, ServiceTag},
-    process::{self, Document, Head, Version},
+    process::{self, Document, Head, Version, document::MAX_STAGES},
     versioned::NotActivated,
 };
 use slipway_store::{
@@ -40,6 +40,16 @@ fn check(document: &Document, faults: &mut Faults) {
     if faults.is_empty() {
         faults.nest("/document", document.faults());
     }
+}
+
+/// Groups that its stages ask must be there.
+async fn known_groups(tx: &mut Tx, document: &Document, faults: &mut Faults) -> Result<(), Error> {
+    for (i, stage) in document.stages.iter().enumerate().take(MAX_STAGES) {
+        if let Some(asked) = &stage.approvals {
+            approvals::known_groups(tx, &format!("/document/stages/{i}/approvals"), asked, faults).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn scope(tx: &mut Tx, input: &Create, faults: &mut Faults) -> Result<Option<Of>, Error> {
@@ -109,6 +119,7 @@ pub async fn create(
         check(&input.document, &mut of_document);
     }
     faults.nest("", of_document);
+    known_groups(tx, &input.document, &mut faults).await?;
     faults.check()?;
     let (Some(name), Some(of)) = (name, of) else {
         return Err(Error::internal("a field without fault is missing"));
@@ -160,6 +171,7 @@ pub async fn write_version(
     let of = processes::of(tx, head.id).await?;
     actor.require(Permission::ProcessWrite, &place(&of))?;
     check(&document, &mut faults);
+    known_groups(tx, &document, &mut faults).await?;
     faults.check()?;
     let digest = Digest::of_canonical(&document)?;
     let number = processes::insert_version(tx, &head, &document, digest, actor.principal.id).await?;

@@ -12,7 +12,7 @@ use slipway_domain::{
     dsse::Envelope,
     evidence::counting,
     gates::{Gate, GateName},
-    identity::{Actor, Visible},
+    identity::{Actor, Role, Visible},
     ids::{DeploymentId, PrincipalId},
     policy::{RuleVerdict, judged_by::JudgedBy},
     release::{Release as Composed, Seal},
@@ -92,7 +92,7 @@ impl<'a> Telling<'a> {
         people.extend(&release.editors);
         people.extend(rows.iter().map(|row| row.deployment.requested_by));
         let decisions = asked.values().flatten().flat_map(|approval| &approval.decisions);
-        people.extend(decisions.map(|decision| decision.by));
+        people.extend(decisions.flat_map(|decision| [decision.by, decision.of]));
         let people = principals::names(tx, &Vec::from_iter(people)).await?;
         Ok(Self {
             release,
@@ -200,18 +200,26 @@ impl<'a> Telling<'a> {
     }
 
     fn approval(&self, approval: &slipway_domain::approval::Approval) -> Approval {
-        let decisions = approval.decisions.iter().map(|decision| Decision {
+        let decisions = approval.standing().map(|decision| Decision {
             by: self.person(decision.by),
+            on_behalf_of: (decision.of != decision.by).then(|| self.person(decision.of)),
             answer: decision.answer,
-            digest: decision.digest,
-            plan_digest: decision.plan_digest,
+            digest: decision.subject.digest,
+            plan_digest: decision.subject.plan_digest,
             at: decision.at,
             comment: decision.comment.clone(),
         });
+        let asked = approval.requirements.iter().map(|one| &one.requirement);
         Approval {
             id: approval.id,
-            required: approval.rule.count,
-            role: approval.rule.role,
+            required: approval.people(),
+            role: asked
+                .clone()
+                .map(|one| one.role)
+                .next()
+                .unwrap_or(Role::Authority),
+            asked: approval.asked,
+            rejections: asked.map(|one| one.rejections).max().unwrap_or(1),
             state: approval.state,
             decisions: decisions.collect(),
         }

@@ -130,6 +130,14 @@ pub async fn promote(app: &App) -> Result<u64, Error> {
     processes::promote(app).await
 }
 
+/// Tells people that they are asked for approval, whoever is to be told by now; says of how many requests.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn tell(app: &App) -> Result<u64, Error> {
+    crate::approvals::tell(app).await
+}
+
 /// Chains committed audit entries; says how many.
 ///
 /// # Errors

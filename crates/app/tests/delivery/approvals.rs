@@ -1,11 +1,7 @@
 //! Who may decide on what.
 
 use crate::shop::{Setup, Shop, code, compose, manifests, words};
-use slipway_app::{
-    deployments,
-    environments::{ApprovalInput, SettingsInput},
-    releases,
-};
+use slipway_app::{approvals::RequirementInput, deployments, environments::SettingsInput, releases};
 use slipway_domain::{
     Digest,
     approval::{Answer, ApprovalState},
@@ -19,9 +15,10 @@ fn quorum(count: u32) -> Setup {
     Setup {
         clusters: &["eu"],
         production: SettingsInput {
-            approvals: Some(Some(ApprovalInput {
+            approvals: Some(Some(RequirementInput {
                 count,
                 role: "authority".to_owned(),
+                ..RequirementInput::default()
             })),
             ..SettingsInput::default()
         },

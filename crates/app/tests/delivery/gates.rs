@@ -99,6 +99,16 @@ async fn an_environment_that_needs_approval_never_passes_for_one_that_needs_none
         .await
         .unwrap();
     assert!(shop.claim().await.is_empty());
+    // It is held, and people are asked anew.
+    assert_eq!(shop.state(id).await, StateName::Pending);
+    shop.look().await;
+    assert_eq!(shop.state(id).await, StateName::Pending);
+    assert_eq!(
+        shop.number("SELECT count(*) FROM approvals WHERE state = 'pending'")
+            .await,
+        1
+    );
+    shop.approve(id).await.unwrap();
     assert_eq!(shop.state(id).await, StateName::Queued);
 }
 

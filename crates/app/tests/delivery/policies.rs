@@ -221,12 +221,25 @@ async fn a_policy_that_asks_for_people_asks_them_and_for_more_of_what_was_approv
         .await
         .unwrap();
     assert_eq!(shop.state(id).await, StateName::Queued);
-    // One more is asked for while it is queued: it does not start, those who approved still count.
+    // One more is asked for while it is queued: it does not start, and who approved approved something else.
     retire(&shop, "two").await;
     in_force(&shop, "three", people(3)).await;
     assert!(shop.claim().await.is_empty());
     shop.look().await;
     assert_eq!(shop.state(id).await, StateName::Pending);
+    let withdrawn = shop
+        .text("SELECT string_agg(DISTINCT withdrawn_because, '|') FROM decisions WHERE withdrawn_at IS NOT NULL")
+        .await;
+    assert!(
+        withdrawn.starts_with("policies: no more two version 1"),
+        "{withdrawn}"
+    );
+    for again in [&ada, &abe] {
+        shop.decide(again, id, slipway_domain::approval::Answer::Approve, None)
+            .await
+            .unwrap();
+        assert_eq!(shop.state(id).await, StateName::Pending);
+    }
     let cat = shop
         .person("cat", &[slipway_domain::identity::Role::Authority])
         .await;

@@ -4,9 +4,9 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use slipway_app::{
     App, Config, Error, SecretKey, Tx,
-    approvals::{self, ApprovalView, Decide},
+    approvals::{self, ApprovalView, Decide, Decided, RequirementInput},
     clusters, components, deployments,
-    environments::{self, ApprovalInput, SettingsInput, WaveInput},
+    environments::{self, SettingsInput, WaveInput},
     execution::Queue,
     releases, services, teams, timers,
 };
@@ -69,9 +69,10 @@ impl Default for Setup {
         Self {
             clusters: &["eu", "us"],
             production: SettingsInput {
-                approvals: Some(Some(ApprovalInput {
+                approvals: Some(Some(RequirementInput {
                     count: 1,
                     role: "authority".to_owned(),
+                    ..RequirementInput::default()
                 })),
                 waves: Some(vec![wave("eu"), wave("us")]),
                 ..SettingsInput::default()
@@ -391,14 +392,44 @@ impl Shop {
     ) -> Result<ApprovalView, Error> {
         let view = self.view(id).await;
         let approval = view.approval.expect("a request for approval").to_string();
-        let digest = digest.or(view.row.deployment.release_digest).unwrap();
+        let digest = match digest {
+            Some(digest) => digest,
+            None => self.shown(&approval).await,
+        };
         let input = Decide {
             answer,
             digest,
             comment: None,
+            on_behalf_of: None,
         };
-        self.act(async |tx| approvals::decide(tx, actor, &approval, input).await)
+        self.decide_as(actor, &approval, input).await
+    }
+
+    /// Decides as given; a refusal that is put on record is kept.
+    pub(crate) async fn decide_as(
+        &self,
+        actor: &Actor,
+        approval: &str,
+        input: Decide,
+    ) -> Result<ApprovalView, Error> {
+        let decided = self
+            .act(async |tx| approvals::decide(tx, actor, approval, input).await)
+            .await?;
+        match decided {
+            Decided::Taken(view) => Ok(*view),
+            Decided::Refused(error) => Err(error),
+        }
+    }
+
+    /// The digest of what approvers see now.
+    pub(crate) async fn shown(&self, approval: &str) -> Digest {
+        let id: slipway_domain::ids::ApprovalId = approval.parse().unwrap();
+        let digest: String = sqlx::query_scalar("SELECT document_digest FROM approvals WHERE id = $1")
+            .bind(id.uuid())
+            .fetch_one(self.app.database().pool())
             .await
+            .unwrap();
+        digest.parse().unwrap()
     }
 
     /// Approves, as `ada`.

@@ -65,6 +65,13 @@ pub(crate) const DAMAGES: &[Damage] = &[
     ),
     damage(
         Sealed,
+        "decision_on_another_document",
+        "decision ",
+        "UPDATE decisions SET document_digest = 'sha256:' || repeat('0', 64) \
+         WHERE approval_id = (SELECT id FROM approvals WHERE deployment_id = '{succeeded}')",
+    ),
+    damage(
+        Sealed,
         "rendering_missing",
         "deployment target ",
         "DELETE FROM renderings WHERE digest = (SELECT rendering FROM deployment_targets WHERE deployment_id = '{succeeded}' LIMIT 1)",

@@ -5,8 +5,9 @@ use crate::support::{Everything, faults};
 use secrecy::{ExposeSecret as _, SecretString};
 use slipway_app::{
     App, Config, Error, SecretKey,
+    approvals::RequirementInput,
     clusters::{self, CredentialInput},
-    environments::{self, ApprovalInput, SettingsInput, WaveInput},
+    environments::{self, SettingsInput, WaveInput},
 };
 use slipway_domain::{
     identity::{Actor, Grant, Rights, Role, Scope},
@@ -237,9 +238,10 @@ async fn every_fault_of_an_environment_is_found_at_once_and_where_it_is_written(
         tier: "live".to_owned(),
         promotes_from: Some("nowhere".to_owned()),
         settings: SettingsInput {
-            approvals: Some(Some(ApprovalInput {
+            approvals: Some(Some(RequirementInput {
                 count: 1,
                 role: "boss".to_owned(),
+                ..RequirementInput::default()
             })),
             waves: Some(vec![WaveInput {
                 name: "EU".to_owned(),
@@ -288,9 +290,10 @@ async fn attack_17_only_an_admin_changes_what_an_environment_asks_for() {
         .unwrap();
     let guarded = environments::Create {
         settings: SettingsInput {
-            approvals: Some(Some(ApprovalInput {
+            approvals: Some(Some(RequirementInput {
                 count: 1,
                 role: "authority".to_owned(),
+                ..RequirementInput::default()
             })),
             ..SettingsInput::default()
         },

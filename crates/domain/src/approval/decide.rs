@@ -5,24 +5,13 @@ mod refused;
 pub use refused::{OnRecord, Refused};
 
 use super::{
-    Answer, ApprovalState, Involvement, Merged, SignIn, SignedIn,
+    Answer, ApprovalState, Involved, Involvement, Merged, SignIn, SignedIn,
     changed::Subject,
     delegation::{self, At, Delegation},
     quorum::{self, Asked, Entitled, Quorum, Yes},
 };
 use crate::{Name, ids::PrincipalId};
 use jiff::Timestamp;
-
-/// Somebody who may not decide, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Excluded {
-    /// Who.
-    pub who: PrincipalId,
-    /// What they did, or had done.
-    pub how: Involvement,
-    /// Whether a delegate of theirs did it for them.
-    pub through_delegate: bool,
-}
 
 /// A request for approval, as far as deciding goes.
 #[derive(Debug, Clone)]
@@ -33,10 +22,12 @@ pub struct Request {
     pub subject: Subject,
     /// When people were asked.
     pub asked_at: Timestamp,
+    /// Whether it ends by itself when nobody answers in time.
+    pub expires: bool,
     /// What is required. Without any, nobody is asked, and nobody can decide.
     pub requirements: Vec<Merged>,
     /// Who may not decide.
-    pub excluded: Vec<Excluded>,
+    pub excluded: Vec<Involved>,
     /// Decisions so far, in their order; those on anything else than the subject are withdrawn and do not count.
     pub decisions: Vec<Taken>,
 }
@@ -103,13 +94,13 @@ pub struct Outcome {
 pub fn excluded(
     involved: &[(PrincipalId, Involvement)],
     acted_for: &[(PrincipalId, PrincipalId)],
-) -> Vec<Excluded> {
+) -> Vec<Involved> {
     let mut excluded = Vec::new();
     for (who, how) in involved {
         let whom = acted_for.iter().filter(|(delegate, _)| delegate == who);
         let through = whom.map(|(_, whom)| (*whom, true));
         for (who, through_delegate) in std::iter::once((*who, false)).chain(through) {
-            let one = Excluded {
+            let one = Involved {
                 who,
                 how: *how,
                 through_delegate,
@@ -126,6 +117,12 @@ impl Request {
     /// When it expires, if it does by itself: at the earliest of what is required.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
+        self.due_at().filter(|_| self.expires)
+    }
+
+    /// When an answer is due, if that is said: at the earliest of what is required.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Timestamp> {
         let after = self
             .requirements
             .iter()
@@ -187,7 +184,7 @@ impl Request {
     pub fn judge(&self, stand_ins: &[Vec<Name>]) -> (ApprovalState, Quorum) {
         let asked = self.asked(stand_ins);
         let counts = |taken: &&Taken| {
-            taken.subject == self.subject
+            self.is_on(taken.subject)
                 && !self
                     .excluded
                     .iter()
@@ -255,10 +252,7 @@ impl Request {
 
     fn nobody_again(&self, by: PrincipalId, whom: Option<&Entitled>) -> Result<(), Refused> {
         let decided = |who: PrincipalId| {
-            let mut decisions = self
-                .decisions
-                .iter()
-                .filter(|taken| taken.subject == self.subject);
+            let mut decisions = self.decisions.iter().filter(|taken| self.is_on(taken.subject));
             decisions.any(|taken| taken.by == who || taken.of.id == who)
         };
         if decided(by) {
@@ -268,6 +262,14 @@ impl Request {
             Some(whom) if decided(whom.id) => Err(Refused::AlreadyDecidedWhom),
             _ => Ok(()),
         }
+    }
+
+    /// Whether somebody decided on just this. What approvers saw is not known of decisions from before it was written down:
+    /// these are on the release and the plan.
+    fn is_on(&self, decided: Subject) -> bool {
+        decided.digest == self.subject.digest
+            && decided.plan_digest == self.subject.plan_digest
+            && (decided.document.is_none() || decided.document == self.subject.document)
     }
 
     fn on_this(&self, given: Subject) -> Result<(), Refused> {
@@ -283,7 +285,12 @@ impl Request {
                 given: given.plan_digest,
             });
         }
-        Ok(())
+        match (self.subject.document, given.document) {
+            (Some(expected), Some(given)) if expected != given => {
+                Err(Refused::OtherDocument { expected, given })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// How somebody must have signed in for all that they are wanted for.

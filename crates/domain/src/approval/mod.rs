@@ -4,6 +4,7 @@
 //! stateDiagram-v2
 //!     [*] --> pending
 //!     pending --> pending: what is to be decided on has changed, so decisions on what it was are withdrawn
+//!     approved --> pending: the same, or policies ask for more by now
 //!     pending --> approved: enough distinct, entitled, undisqualified people
 //!     pending --> rejected: as many of them say no as end it, one by default
 //!     pending --> expired: nobody decided in time
@@ -17,24 +18,28 @@
 pub mod changed;
 pub mod decide;
 pub mod delegation;
+pub mod document;
 pub mod escalation;
 pub mod merge;
 pub mod quorum;
 pub mod requirement;
 pub mod sign_in;
 
+pub use changed::Subject;
+pub use document::{Document, Written};
 pub use merge::{Merged, Source, merge};
+pub use quorum::Entitled;
 pub use requirement::{Person, Requirement, Step};
 pub use sign_in::{SignIn, SignInAgain, SignedIn};
 
 use crate::{
     Digest,
-    ids::{ApprovalId, DeploymentId, PrincipalId},
-    registry::ApprovalRule,
+    identity::Role,
+    ids::{ApprovalId, DecisionId, DelegationId, DeploymentId, PrincipalId},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 /// Where a request stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -148,6 +153,50 @@ impl Involvement {
     }
 }
 
+/// When a request is answered: before anything happens, or after it has happened in an emergency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    /// Nothing starts before.
+    Before,
+    /// It went on without: whoever took that on themselves is answered afterwards.
+    Afterwards,
+}
+
+impl Asked {
+    /// As written in the API and the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::Afterwards => "afterwards",
+        }
+    }
+}
+
+impl FromStr for Asked {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "before" => Ok(Self::Before),
+            "afterwards" => Ok(Self::Afterwards),
+            _ => Err(format!("`{text}` is no time at which people are asked")),
+        }
+    }
+}
+
+/// Somebody who may not decide, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Involved {
+    /// Who.
+    pub who: PrincipalId,
+    /// What they did, or had done.
+    pub how: Involvement,
+    /// Whether a delegate of theirs did it.
+    pub through_delegate: bool,
+}
+
 /// A request to people to approve one deployment.
 #[derive(Debug, Clone)]
 pub struct Approval {
@@ -155,64 +204,69 @@ pub struct Approval {
     pub id: ApprovalId,
     /// Of which deployment.
     pub deployment: DeploymentId,
-    /// Who is asked, and how many of them.
-    pub rule: ApprovalRule,
-    /// What is approved: the digest of the sealed release.
+    /// Whether before, or afterwards.
+    pub asked: Asked,
+    /// Who is asked, by what, and how many of them.
+    pub requirements: Vec<Merged>,
+    /// The digest of the sealed release.
     pub digest: Digest,
-    /// And with it: digest over targets and renderings.
+    /// Digest over targets and renderings.
     pub plan_digest: Digest,
+    /// What approvers see, which is what they decide on; nothing yet right after the request was made.
+    pub document: Option<Written>,
     /// Where it stands.
     pub state: ApprovalState,
     /// Who may not decide, and why not.
-    pub involved: Vec<(PrincipalId, Involvement)>,
-    /// Decisions so far.
+    pub involved: Vec<Involved>,
+    /// Decisions so far, those that were withdrawn among them.
     pub decisions: Vec<Decision>,
+    /// Who was told so far.
+    pub told: Told,
     /// Counts changes; the entity tag.
     pub revision: i64,
     /// When people were asked.
     pub created_at: Timestamp,
 }
 
+/// Who was told so far that they are asked, beside those who were at first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// For each requirement, in their order, how many levels.
+    #[serde(default)]
+    pub levels: Vec<usize>,
+    /// For each requirement, how often people were reminded.
+    #[serde(default)]
+    pub reminders: Vec<u64>,
+    /// Whether it was said that an answer that was due is late.
+    #[serde(default)]
+    pub overdue: bool,
+}
+
 /// One person's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
+    /// Its id.
+    pub id: DecisionId,
     /// Who.
     pub by: PrincipalId,
+    /// Whose entitlement counts: theirs, or that of the one who delegated to them.
+    pub of: PrincipalId,
+    /// By which delegation, if it is not theirs.
+    pub delegation: Option<DelegationId>,
+    /// When and how they had signed in.
+    pub signed_in: SignedIn,
+    /// Roles there that their token said they hold, which no binding in Slipway does.
+    pub claimed_roles: Vec<Role>,
     /// Yes or no.
     pub answer: Answer,
-    /// The digest they decided on.
-    pub digest: Digest,
-    /// The plan they decided on.
-    pub plan_digest: Digest,
+    /// On what.
+    pub subject: Subject,
     /// In their words.
     pub comment: Option<String>,
     /// When.
     pub at: Timestamp,
-}
-
-/// Why a decision is not taken. Nothing has changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// The request is over.
-    #[error("this approval is {0} already; a decision is taken only while it is pending")]
-    NotPending(ApprovalState),
-    /// Another digest than the one to be approved.
-    #[error("the digest to be decided on is {expected}, not {given}; look at it again before you decide")]
-    OtherDigest {
-        /// What is to be decided on.
-        expected: Digest,
-        /// What was named.
-        given: Digest,
-    },
-    /// They are involved.
-    #[error("you may not decide on what you {}: separation of duties", involvements(.0))]
-    Involved(Vec<Involvement>),
-    /// They decided before.
-    #[error("you have decided on this approval already; a decision counts once a person")]
-    AlreadyDecided,
-    /// Not a person who signed in.
-    #[error("only a person who signed in can approve; API tokens and machines never can")]
-    NotAPerson,
+    /// When and why it was withdrawn, if it was.
+    pub withdrawn: Option<(Timestamp, String)>,
 }
 
 fn involvements(all: &[Involvement]) -> String {
@@ -221,64 +275,61 @@ fn involvements(all: &[Involvement]) -> String {
 }
 
 impl Approval {
-    /// Takes a decision, or says why not. The role has been checked by the use-case.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub fn decide(mut self, decision: Decision, person_signed_in: bool) -> Result<Self, Refused> {
-        if self.state != ApprovalState::Pending {
-            return Err(Refused::NotPending(self.state));
+    /// What is decided on.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject {
+            digest: self.digest,
+            plan_digest: self.plan_digest,
+            document: self.document.as_ref().map(|written| written.digest),
         }
-        if !person_signed_in {
-            return Err(Refused::NotAPerson);
-        }
-        let mut involved: Vec<_> = self
-            .involved
-            .iter()
-            .filter(|(who, _)| *who == decision.by)
-            .map(|(_, how)| *how)
-            .collect();
-        if !involved.is_empty() {
-            involved.sort();
-            involved.dedup();
-            return Err(Refused::Involved(involved));
-        }
-        if self.decisions.iter().any(|earlier| earlier.by == decision.by) {
-            return Err(Refused::AlreadyDecided);
-        }
-        if decision.digest != self.digest {
-            return Err(Refused::OtherDigest {
-                expected: self.digest,
-                given: decision.digest,
-            });
-        }
-        let answer = decision.answer;
-        self.decisions.push(decision);
-        self.state = match answer {
-            Answer::Reject => ApprovalState::Rejected,
-            Answer::Approve if self.approvers() >= self.rule.count as usize => ApprovalState::Approved,
-            Answer::Approve => ApprovalState::Pending,
-        };
-        Ok(self)
     }
 
-    /// Distinct, uninvolved people who said yes to exactly this.
+    /// How many distinct people it takes.
     #[must_use]
-    pub fn approvers(&self) -> usize {
-        let mut people: Vec<_> = self
-            .decisions
+    pub fn people(&self) -> u32 {
+        people(&self.requirements)
+    }
+
+    /// Decisions that were not withdrawn.
+    pub fn standing(&self) -> impl Iterator<Item = &Decision> {
+        self.decisions
             .iter()
-            .filter(|d| {
-                d.answer == Answer::Approve && d.digest == self.digest && d.plan_digest == self.plan_digest
+            .filter(|decision| decision.withdrawn.is_none())
+    }
+
+    /// As far as deciding goes. `entitled` are those by whose entitlement somebody decided, as it is now; a decision by
+    /// somebody who is not among them does not count.
+    #[must_use]
+    pub fn request(&self, entitled: &BTreeMap<PrincipalId, Entitled>) -> decide::Request {
+        let taken = self.standing().filter_map(|decision| {
+            let mut of = entitled.get(&decision.of)?.clone();
+            of.roles.extend(&decision.claimed_roles);
+            Some(decide::Taken {
+                by: decision.by,
+                of,
+                signed_in: decision.signed_in.clone(),
+                answer: decision.answer,
+                subject: decision.subject,
+                at: decision.at,
             })
-            .filter(|d| !self.involved.iter().any(|(who, _)| *who == d.by))
-            .map(|d| d.by)
-            .collect();
-        people.sort();
-        people.dedup();
-        people.len()
+        });
+        decide::Request {
+            state: self.state,
+            subject: self.subject(),
+            asked_at: self.created_at,
+            // Afterwards nothing is too late: it is only said that it is late.
+            expires: self.asked == Asked::Before,
+            requirements: self.requirements.clone(),
+            excluded: self.involved.clone(),
+            decisions: taken.collect(),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// How many distinct people requirements take: nobody fills two places.
+#[must_use]
+pub fn people(requirements: &[Merged]) -> u32 {
+    let each = requirements.iter().map(|one| one.requirement.count);
+    each.fold(0, u32::saturating_add)
+}

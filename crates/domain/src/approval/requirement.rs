@@ -4,7 +4,7 @@
 //! was more than a role and a number, and is not written, so that digests of older documents stay as they are.
 
 use super::SignIn;
-use crate::{Faults, Name, identity::Role, policy::document::RequiredApproval, registry::ApprovalRule};
+use crate::{Faults, Name, identity::Role};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -20,7 +20,7 @@ pub const MAX_ISSUER: usize = 512;
 /// Most characters of a subject (`OpenID` Connect Core 1.0, section 2: 255 of ASCII).
 pub const MAX_SUBJECT: usize = 255;
 /// Shortest time that anything may wait: for an answer, or until the next group is asked.
-pub const SHORTEST: SignedDuration = SignedDuration::from_mins(1);
+pub const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
 /// Longest time that a request may wait for an answer.
 pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// Longest time until the next group is asked, or people are reminded.
@@ -152,7 +152,7 @@ impl Requirement {
             .expires_after
             .is_some_and(|after| !(SHORTEST..=LONGEST_WAIT).contains(&after))
         {
-            faults.add("/expires_after", "is between PT1M and 90 days");
+            faults.add("/expires_after", "is between PT1S and 90 days");
         }
         faults.nest("/sign_in", self.sign_in.faults());
         if self
@@ -202,7 +202,7 @@ impl Requirement {
             if !(SHORTEST..=LONGEST_DELAY).contains(&step.after) {
                 faults.add(
                     format!("/escalate/{i}/after"),
-                    "is between PT1M and 30 days, counted from when those before are asked",
+                    "is between PT1S and 30 days, counted from when those before are asked",
                 );
             }
             if self.escalate.iter().take(i).any(|other| other.to == step.to) {
@@ -226,18 +226,6 @@ fn groups(pointer: &str, groups: &[Name], faults: &mut Faults) {
                 format!("`{group}` is listed earlier too"),
             );
         }
-    }
-}
-
-impl From<&ApprovalRule> for Requirement {
-    fn from(rule: &ApprovalRule) -> Self {
-        Self::new(rule.role, rule.count)
-    }
-}
-
-impl From<&RequiredApproval> for Requirement {
-    fn from(required: &RequiredApproval) -> Self {
-        Self::new(required.role, required.count)
     }
 }
 

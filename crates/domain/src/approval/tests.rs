@@ -1,87 +1,79 @@
 use super::*;
 use crate::identity::Role;
-use proptest::prelude::*;
+use quorum::tests::entitled;
 
-fn request(count: u32, involved: &[PrincipalId]) -> Approval {
+fn approval(requirements: Vec<Merged>) -> Approval {
     Approval {
         id: ApprovalId::new(),
         deployment: DeploymentId::new(),
-        rule: ApprovalRule {
-            count,
-            role: Role::Authority,
-        },
+        asked: Asked::Before,
+        requirements,
         digest: Digest::of_bytes(b"release"),
         plan_digest: Digest::of_bytes(b"plan"),
+        document: None,
         state: ApprovalState::Pending,
-        involved: involved.iter().map(|p| (*p, Involvement::Sealer)).collect(),
+        involved: Vec::new(),
         decisions: Vec::new(),
+        told: Told::default(),
         revision: 1,
         created_at: Timestamp::UNIX_EPOCH,
     }
 }
 
-fn decision(by: PrincipalId, answer: Answer) -> Decision {
+fn people_of(count: u32) -> Vec<Merged> {
+    let name = "production".parse().unwrap();
+    merge(vec![(Source::Environment { name }, Requirement::new(Role::Authority, count))])
+}
+
+fn yes(by: PrincipalId, on: Subject) -> Decision {
     Decision {
+        id: DecisionId::new(),
         by,
-        answer,
-        digest: Digest::of_bytes(b"release"),
-        plan_digest: Digest::of_bytes(b"plan"),
+        of: by,
+        delegation: None,
+        signed_in: SignedIn::default(),
+        claimed_roles: Vec::new(),
+        answer: Answer::Approve,
+        subject: on,
         comment: None,
         at: Timestamp::UNIX_EPOCH,
+        withdrawn: None,
     }
 }
 
-#[test]
-fn the_one_who_sealed_it_may_not_decide_and_is_told_why() {
-    let sealer = PrincipalId::new();
-    let refused = request(1, &[sealer])
-        .decide(decision(sealer, Answer::Approve), true)
-        .unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "you may not decide on what you sealed: separation of duties"
-    );
+/// What decisions come to by what people are entitled to.
+fn judged(approval: &Approval, entitled: &[Entitled]) -> ApprovalState {
+    let entitled = entitled.iter().map(|one| (one.id, one.clone())).collect();
+    approval.request(&entitled).judge(&[]).0
 }
 
 #[test]
-fn another_digest_is_refused_and_names_both() {
-    let mut other = decision(PrincipalId::new(), Answer::Approve);
-    other.digest = Digest::of_bytes(b"other");
-    assert!(matches!(
-        request(1, &[]).decide(other, true),
-        Err(Refused::OtherDigest { .. })
-    ));
+fn a_decision_counts_while_it_stands_and_whoever_took_it_is_entitled() {
+    let ada = entitled(PrincipalId::new(), "ada", &[]);
+    let mut asked = approval(people_of(1));
+    asked.decisions.push(yes(ada.id, asked.subject()));
+    assert_eq!(judged(&asked, &[ada.clone()]), ApprovalState::Approved);
+    assert_eq!(judged(&asked, &[]), ApprovalState::Pending, "nobody knows them any more");
+    let lost = Entitled {
+        roles: Vec::new(),
+        ..ada.clone()
+    };
+    assert_eq!(judged(&asked, &[lost.clone()]), ApprovalState::Pending);
+    asked.decisions[0].claimed_roles = vec![Role::Authority];
+    assert_eq!(judged(&asked, &[lost]), ApprovalState::Approved, "their issuer said so");
+    asked.decisions[0].withdrawn = Some((Timestamp::UNIX_EPOCH, "it has changed".to_owned()));
+    assert_eq!(judged(&asked, &[ada]), ApprovalState::Pending);
+    assert_eq!(asked.standing().count(), 0);
 }
 
 #[test]
-fn a_machine_or_an_api_token_never_approves() {
-    let d = decision(PrincipalId::new(), Answer::Approve);
-    assert_eq!(request(1, &[]).decide(d, false).unwrap_err(), Refused::NotAPerson);
-}
-
-proptest! {
-    #[test]
-    fn approved_means_enough_distinct_uninvolved_people_and_no_rejection(
-        count in 1u32..4,
-        steps in proptest::collection::vec((0usize..5, any::<bool>()), 0..12),
-    ) {
-        let people: Vec<PrincipalId> = (0..5).map(|_| PrincipalId::new()).collect();
-        let mut approval = request(count, &people[..1]);
-        for (who, yes) in steps {
-            let answer = if yes { Answer::Approve } else { Answer::Reject };
-            if let Ok(next) = approval.clone().decide(decision(people[who], answer), true) {
-                prop_assert_eq!(approval.state, ApprovalState::Pending, "nothing revives an ended request");
-                approval = next;
-            }
-        }
-        let mut yes: Vec<_> = approval.decisions.iter().filter(|d| d.answer == Answer::Approve).map(|d| d.by).collect();
-        prop_assert!(!yes.contains(&people[0]));
-        yes.sort();
-        let all = yes.len();
-        yes.dedup();
-        prop_assert_eq!(all, yes.len(), "nobody counts twice");
-        let no = approval.decisions.iter().any(|d| d.answer == Answer::Reject);
-        prop_assert_eq!(approval.state == ApprovalState::Approved, !no && yes.len() >= count as usize);
-        prop_assert_eq!(approval.state == ApprovalState::Rejected, no);
-    }
+fn what_is_to_be_answered_afterwards_never_ends_by_itself() {
+    let mut requirements = people_of(1);
+    requirements[0].requirement.expires_after = Some(jiff::SignedDuration::from_hours(1));
+    let mut asked = approval(requirements);
+    assert!(asked.request(&BTreeMap::new()).expires_at().is_some());
+    asked.asked = Asked::Afterwards;
+    let request = asked.request(&BTreeMap::new());
+    assert_eq!(request.expires_at(), None);
+    assert!(request.due_at().is_some());
 }

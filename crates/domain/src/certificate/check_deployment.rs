@@ -3,7 +3,7 @@
 use super::{Approval, Decision, Deployment, Person, PolicyVerdict, Release, Target};
 use crate::{
     Faults,
-    approval::{Answer, ApprovalState},
+    approval::{Answer, ApprovalState, Asked},
     deployment::{Landing, StateName, TargetState, plan_digest},
     gates::Verdict,
     ids::PrincipalId,
@@ -109,7 +109,7 @@ impl Deployment {
             }
         }
         for (index, approval) in self.approvals.iter().enumerate() {
-            if approval.state != ApprovalState::Approved {
+            if approval.asked == Asked::Before && approval.state != ApprovalState::Approved {
                 let detail = format!("is {}, and work began", approval.state);
                 faults.add(format!("/approvals/{index}/state"), detail);
             }
@@ -121,24 +121,24 @@ impl Deployment {
         let mut people: Vec<PrincipalId> = Vec::new();
         for (index, decision) in approval.decisions.iter().enumerate() {
             let at = |field: &str| format!("/decisions/{index}/{field}");
-            for (field, detail) in self.wrong_with(decision, release) {
+            for (field, detail) in self.wrong_with(approval, decision, release) {
                 faults.add(at(field), detail);
             }
-            if people.contains(&decision.by.id) {
-                let detail = format!(
-                    "{} decided before; a decision counts once a person",
-                    decision.by.name
-                );
-                faults.add(at("by"), detail);
+            for (field, person) in decision.behind() {
+                if people.contains(&person.id) {
+                    let detail = format!("{} decided before; a decision counts once a person", person.name);
+                    faults.add(at(field), detail);
+                }
             }
-            people.push(decision.by.id);
+            people.extend(decision.behind().map(|(_, person)| person.id));
         }
         let said = |answer| approval.decisions.iter().filter(move |one| one.answer == answer);
         let (yes, no) = (said(Answer::Approve).count(), said(Answer::Reject).count());
+        let ends = approval.rejections.max(1) as usize;
         let fits = match approval.state {
-            ApprovalState::Approved => no == 0 && yes >= approval.required as usize,
-            ApprovalState::Rejected => no > 0,
-            ApprovalState::Pending | ApprovalState::Withdrawn | ApprovalState::Expired => no == 0,
+            ApprovalState::Approved => no < ends && yes >= approval.required as usize,
+            ApprovalState::Rejected => no >= ends,
+            ApprovalState::Pending | ApprovalState::Withdrawn | ApprovalState::Expired => no < ends,
         };
         if !fits {
             let (state, required) = (approval.state, approval.required);
@@ -148,7 +148,12 @@ impl Deployment {
         faults
     }
 
-    fn wrong_with(&self, decision: &Decision, release: &Release) -> Vec<(&'static str, String)> {
+    fn wrong_with(
+        &self,
+        approval: &Approval,
+        decision: &Decision,
+        release: &Release,
+    ) -> Vec<(&'static str, String)> {
         let mut wrong = Vec::new();
         if decision.digest != release.digest {
             wrong.push((
@@ -163,24 +168,36 @@ impl Deployment {
                 format!("is not that of the plan, {}", self.plan_digest),
             ));
         }
-        let is = |person: &Person| person.id == decision.by.id;
-        let involved = [
-            (is(&release.author), "composed the release"),
-            (release.editors.iter().any(is), "edited the release"),
-            (is(&release.sealed.by), "sealed the release"),
-            (is(&self.requested_by), "asked for the deployment"),
-        ];
-        for (_, how) in involved.into_iter().filter(|(is, _)| *is) {
-            wrong.push(("by", format!("{} {how}: separation of duties", decision.by.name)));
+        for (field, behind) in decision.behind() {
+            let is = |person: &Person| person.id == behind.id;
+            let involved = [
+                (is(&release.author), "composed the release"),
+                (release.editors.iter().any(is), "edited the release"),
+                (is(&release.sealed.by), "sealed the release"),
+                (is(&self.requested_by), "asked for the deployment"),
+            ];
+            for (_, how) in involved.into_iter().filter(|(is, _)| *is) {
+                wrong.push((field, format!("{} {how}: separation of duties", behind.name)));
+            }
         }
         if decision.at < self.requested_at {
             wrong.push(("at", "is before the deployment was asked for".to_owned()));
         }
-        if decision.answer == Answer::Approve && self.started_at.is_some_and(|started| decision.at > started)
+        if approval.asked == Asked::Before
+            && decision.answer == Answer::Approve
+            && self.started_at.is_some_and(|started| decision.at > started)
         {
             wrong.push(("at", "is after work began".to_owned()));
         }
         wrong
+    }
+}
+
+impl Decision {
+    /// Whoever took it, and the one in whose place, with the field that names them.
+    fn behind(&self) -> impl Iterator<Item = (&'static str, &Person)> {
+        let for_whom = self.on_behalf_of.iter().map(|person| ("on_behalf_of", person));
+        std::iter::once(("by", &self.by)).chain(for_whom)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Digest, Name,
-    approval::{Answer, ApprovalState},
+    approval::{Answer, ApprovalState, Asked},
     deployment::{Kind, StateName, TargetState},
     evidence,
     gates::Gate,
@@ -196,10 +196,32 @@ pub struct Approval {
     pub required: u32,
     /// The role that each of them must hold.
     pub role: Role,
+    /// Whether it was to be answered before work began, or afterwards.
+    #[serde(default = "before", skip_serializing_if = "is_before")]
+    pub asked: Asked,
+    /// How many rejections ended it.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub rejections: u32,
     /// Where it stood.
     pub state: ApprovalState,
-    /// What people said.
+    /// What people said, and did not have to say again.
     pub decisions: Vec<Decision>,
+}
+
+// Serde takes the names of functions, and gives a reference.
+const fn before() -> Asked {
+    Asked::Before
+}
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_before(asked: &Asked) -> bool {
+    matches!(asked, Asked::Before)
+}
+const fn one() -> u32 {
+    1
+}
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_one(rejections: &u32) -> bool {
+    *rejections == 1
 }
 
 /// One person's answer.
@@ -207,6 +229,9 @@ pub struct Approval {
 pub struct Decision {
     /// Who.
     pub by: Person,
+    /// In whose place, if it was not in their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Person>,
     /// Yes or no.
     pub answer: Answer,
     /// The digest of the release that they decided on.

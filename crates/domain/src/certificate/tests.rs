@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     Digest,
-    approval::{Answer, ApprovalState},
+    approval::{Answer, ApprovalState, Asked},
     audit::{Checkpoint, Frontier},
     deployment::{Kind, Landing, StateName, TargetState, plan_digest},
     evidence,
@@ -76,6 +76,7 @@ fn deployment() -> Deployment {
         .collect();
     let decision = |name, second| Decision {
         by: person(name),
+        on_behalf_of: None,
         answer: Answer::Approve,
         digest: digest("release"),
         plan_digest: planned(&targets),
@@ -96,6 +97,8 @@ fn deployment() -> Deployment {
         reason: None,
         approvals: vec![Approval {
             id: ApprovalId::new(),
+            asked: Asked::Before,
+            rejections: 1,
             required: 2,
             role: Role::Authority,
             state: ApprovalState::Approved,

@@ -2,7 +2,7 @@
 
 use super::DeploymentFacts;
 use crate::{
-    Digest, Name,
+    Digest, Name, approval,
     deployment::StateName,
     gates::evidence::Source,
     ids::DeploymentId,
@@ -243,6 +243,20 @@ pub enum RequirementSource {
     },
     /// Slipway itself: it holds for every deployment.
     Slipway,
+}
+
+impl From<approval::Source> for RequirementSource {
+    fn from(source: approval::Source) -> Self {
+        match source {
+            approval::Source::Environment { name } => Self::Environment { name },
+            approval::Source::Process { name, version, stage } => Self::Process { name, version, stage },
+            approval::Source::Policy { name, version, rule } => Self::Policy {
+                name,
+                version,
+                rule: Some(rule),
+            },
+        }
+    }
 }
 
 impl From<Source> for RequirementSource {

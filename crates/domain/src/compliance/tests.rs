@@ -13,7 +13,7 @@ use crate::{
     ids::*,
     policy::{
         Effect, Judgement, Kept, RuleVerdict,
-        document::{EvidenceOf, RequiredApproval, RequiredEvidence},
+        document::{EvidenceOf, RequiredEvidence},
     },
     registry::{Criticality, Tier},
 };
@@ -103,10 +103,7 @@ fn rule(called: &str, kept: Kept, effect: Effect) -> RuleVerdict {
 }
 
 fn two_people() -> Effect {
-    Effect::RequireApproval(RequiredApproval {
-        role: Role::Authority,
-        count: 2,
-    })
+    Effect::RequireApproval(crate::approval::Requirement::new(Role::Authority, 2))
 }
 
 fn stage(called: &str, tier: Tier) -> StageFacts {
@@ -139,15 +136,19 @@ fn gate_facts(stage: &StageFacts) -> gates::Facts {
     let approvals = stage.approvals.iter().map(|approval| approval::Facts {
         id: approval.id,
         state: approval.state,
-        required: approval.required,
-        role: approval.role,
-        approvers: 2,
+        asked: crate::approval::Asked::Before,
+        requirements: Vec::new(),
+        judged: ApprovalState::Approved,
+        quorum: crate::approval::quorum::Quorum::default(),
+        expires_at: None,
+        changes: Vec::new(),
+        names: BTreeMap::default(),
         digest: Digest::of_bytes(b""),
         unchanged: true,
-        sealed_by: "bo".to_owned(),
         rejected_by: None,
     });
     gates::Facts {
+        asked_for: Vec::new(),
         kind: Kind::Deploy,
         release_problem: None,
         process: process::Facts {

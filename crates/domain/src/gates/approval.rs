@@ -1,110 +1,163 @@
 //! Every requirement is met by distinct, entitled, undisqualified people, on this very digest.
 
 use super::Verdict;
-use crate::{Digest, approval::ApprovalState, identity::Role, ids::ApprovalId};
+use crate::{
+    Digest,
+    approval::{ApprovalState, Asked, Merged, document, merge::again, quorum::Quorum},
+    ids::{ApprovalId, PrincipalId},
+};
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// One request for approval.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// Which.
     pub id: ApprovalId,
+    /// Whether it is to be answered before; one that is answered afterwards holds up nothing.
+    pub asked: Asked,
     /// Where it stands.
     pub state: ApprovalState,
-    /// How many people it takes.
-    pub required: u32,
-    /// The role each of them must hold.
-    pub role: Role,
-    /// Distinct, uninvolved people who approved exactly this, and still hold the role.
-    pub approvers: u32,
-    /// The digest they were asked about.
+    /// What is asked for.
+    pub requirements: Vec<Merged>,
+    /// What the decisions on just this come to, by what people are entitled to now.
+    pub judged: ApprovalState,
+    /// Who fills what, and who is missing.
+    pub quorum: Quorum,
+    /// When it ends by itself, if it does.
+    pub expires_at: Option<Timestamp>,
+    /// The digest that is decided on.
     pub digest: Digest,
     /// The digest of what would be deployed now: release and plan must both be the same still.
     pub unchanged: bool,
-    /// Who sealed it, by name, for the reason.
-    pub sealed_by: String,
+    /// What has changed of the rest of what approvers saw.
+    pub changes: Vec<String>,
     /// Who rejected it, by name.
     pub rejected_by: Option<String>,
+    /// What people are called.
+    pub names: BTreeMap<PrincipalId, String>,
 }
 
-/// Judges it. Policies may ask for more people than the request did when it was made: those are missing too.
+/// Judges it. More may be asked for by now than the request says: that is missing too.
 #[must_use]
-pub fn judge(requests: &[Facts], asked_for: u32) -> (Verdict, Value) {
-    let inputs = requests.iter().map(|r| {
-        json!({
-            "approval": r.id, "state": r.state.as_str(), "required": r.required, "approvers": r.approvers,
-            "role": r.role, "digest": r.digest, "unchanged": r.unchanged,
-        })
-    });
-    let inputs = Value::Array(inputs.collect());
-    if requests.is_empty() && asked_for > 0 {
-        let reason =
-            format!("policies ask for approval by {asked_for} with the role authority; nobody was asked yet");
+pub fn judge(requests: &[Facts], raised: &[Merged], now: Timestamp) -> (Verdict, Value) {
+    let requests: Vec<&Facts> = requests.iter().filter(|one| one.asked == Asked::Before).collect();
+    let inputs = Value::Array(requests.iter().map(|request| request.inputs()).collect());
+    if requests.is_empty() && !raised.is_empty() {
+        let sources = raised.iter().flat_map(|one| &one.sources);
+        let reason = format!(
+            "approval is asked for by {}; nobody was asked yet",
+            document::asked_by(sources)
+        );
         return (
             Verdict::waiting(reason, None, "the next look at it, which asks"),
             inputs,
         );
     }
-    for request in requests {
-        if !request.unchanged {
-            return (
-                Verdict::refused("what would be deployed is not what people were asked to approve"),
-                inputs,
-            );
+    for request in &requests {
+        if let Some(verdict) = request.holds_up(raised, now) {
+            return (verdict, inputs);
         }
-        match request.state {
+    }
+    let filled = requests
+        .iter()
+        .map(|request| request.quorum.filled.len())
+        .sum::<usize>();
+    let people = if filled == 1 {
+        "1 person".to_owned()
+    } else {
+        format!("{filled} people")
+    };
+    (Verdict::satisfied(format!("approved by {people}")), inputs)
+}
+
+impl Facts {
+    fn inputs(&self) -> Value {
+        let called = |id: &PrincipalId| self.names.get(id).cloned().unwrap_or_else(|| id.to_string());
+        let filled = self.quorum.filled.iter().map(|filled| {
+            let mut said = json!({"by": called(&filled.by)});
+            if filled.of != filled.by {
+                said["on_behalf_of"] = json!(called(&filled.of));
+            }
+            said
+        });
+        json!({
+            "approval": self.id, "state": self.state.as_str(), "required": self.requirements,
+            "filled": filled.collect::<Vec<_>>(),
+            "missing": self.quorum.missing.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "digest": self.digest, "unchanged": self.unchanged && self.changes.is_empty(), "expires_at": self.expires_at,
+        })
+    }
+
+    fn holds_up(&self, raised: &[Merged], now: Timestamp) -> Option<Verdict> {
+        if !self.unchanged {
+            return Some(Verdict::refused(
+                "what would be deployed is not what people were asked to approve",
+            ));
+        }
+        match self.state {
             ApprovalState::Rejected => {
-                let by = request.rejected_by.as_deref().unwrap_or("an approver");
-                return (Verdict::refused(format!("rejected by {by}")), inputs);
+                let by = self.rejected_by.as_deref().unwrap_or("an approver");
+                return Some(Verdict::refused(format!("rejected by {by}")));
             }
             ApprovalState::Withdrawn => {
-                return (Verdict::refused("the request for approval was withdrawn"), inputs);
+                return Some(Verdict::refused("the request for approval was withdrawn"));
             }
             ApprovalState::Expired => {
-                return (
-                    Verdict::refused("nobody decided on the request for approval in time"),
-                    inputs,
-                );
+                return Some(Verdict::refused(
+                    "nobody decided on the request for approval in time",
+                ));
             }
             ApprovalState::Pending | ApprovalState::Approved => {}
         }
-        let required = request.required.max(asked_for);
-        if request.state != ApprovalState::Approved || request.approvers < required {
-            return (waiting(request, required), inputs);
+        if !self.changes.is_empty() {
+            let reason = format!(
+                "what approvers saw has changed since: {}",
+                self.changes.join("; ")
+            );
+            return Some(Verdict::waiting(
+                reason,
+                None,
+                "the next look at it, which asks for decisions on what it is now",
+            ));
         }
+        let asked: Vec<Merged> = again(self.requirements.clone());
+        if again(asked.iter().chain(raised).cloned()) != asked {
+            let sources = raised.iter().flat_map(|one| &one.sources);
+            let reason = format!(
+                "more is asked for than people were asked: {}",
+                document::asked_by(sources)
+            );
+            return Some(Verdict::waiting(reason, None, "the next look at it, which asks"));
+        }
+        let met = self.state == ApprovalState::Approved && self.judged == ApprovalState::Approved;
+        // Once there are enough, time takes nothing away.
+        if !met && let Some(at) = self.expires_at.filter(|at| *at <= now) {
+            let reason = format!("nobody decided on the request for approval in time: it expired at {at}");
+            return Some(Verdict::waiting(
+                reason,
+                None,
+                "a new request: ask for the deployment again",
+            ));
+        }
+        (!met).then(|| self.waiting())
     }
-    (
-        Verdict::satisfied(format!(
-            "approved: {} of {} requests",
-            requests.len(),
-            requests.len()
-        )),
-        inputs,
-    )
-}
 
-fn waiting(request: &Facts, required: u32) -> Verdict {
-    let article = if request.role.as_str().starts_with(['a', 'e', 'i', 'o', 'u']) {
-        "an"
-    } else {
-        "a"
-    };
-    let reason = if required == 1 {
-        format!(
-            "waiting for approval by {article} {} other than the one who sealed it",
-            request.role
-        )
-    } else {
-        format!(
-            "waiting for approval by {} more of {} people with the role {}, other than the one who sealed it",
-            required.saturating_sub(request.approvers),
-            required,
-            request.role
-        )
-    };
-    let unblocked_by = format!(
-        "{article} {} other than {}: slipway approve {} --digest {}",
-        request.role, request.sealed_by, request.id, request.digest
-    );
-    Verdict::waiting(reason, None, unblocked_by)
+    fn waiting(&self) -> Verdict {
+        let missing: Vec<_> = self.quorum.missing.iter().map(ToString::to_string).collect();
+        let reason = if missing.is_empty() {
+            "waiting for approval: the last decision is being counted".to_owned()
+        } else {
+            format!(
+                "waiting for approval by {}, other than who authored, edited, sealed or requested it",
+                missing.join(", and ")
+            )
+        };
+        let unblocked_by = format!(
+            "those who are missing: slipway approve {} --digest {}",
+            self.id, self.digest
+        );
+        Verdict::waiting(reason, None, unblocked_by)
+    }
 }

@@ -15,7 +15,12 @@ pub mod promotion;
 pub mod rollback;
 pub mod schedule;
 
-use crate::{Name, deployment::Kind, policy::Judgement};
+use crate::{
+    Name,
+    approval::{Merged, Requirement, Source, merge},
+    deployment::Kind,
+    policy::Judgement,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -159,6 +164,8 @@ pub struct Facts {
     pub policies: Judgement,
     /// What must have been stated, and what was.
     pub evidence: evidence::Facts,
+    /// The approvals that the environment and the process ask for; see [`Facts::raised`].
+    pub asked_for: Vec<(Source, Requirement)>,
     /// Requests for approval; empty when nobody was asked.
     pub approvals: Vec<approval::Facts>,
     /// When it may start.
@@ -167,6 +174,22 @@ pub struct Facts {
     pub rollback: rollback::Facts,
     /// Who holds the environment.
     pub concurrency: concurrency::Facts,
+}
+
+impl Facts {
+    /// Every approval that is asked for now, by whatever asks for it: the environment, the process, rules of policies.
+    #[must_use]
+    pub fn raised(&self) -> Vec<Merged> {
+        let by_policies = self.policies.approvals().map(|(rule, requirement)| {
+            let source = Source::Policy {
+                name: rule.policy.clone(),
+                version: rule.version,
+                rule: rule.rule.clone(),
+            };
+            (source, requirement.clone())
+        });
+        merge(self.asked_for.iter().cloned().chain(by_policies).collect())
+    }
 }
 
 /// What shows that a release works in an environment, with the command to ask for it.
@@ -199,11 +222,11 @@ pub fn evaluate(facts: &Facts, now: Timestamp) -> Vec<Gate> {
         }
         gates.push(gate(GateName::Policy, policy::judge(&facts.policies)));
         gates.push(gate(GateName::Evidence, evidence::judge(&facts.evidence, now)));
-        let asked_for = facts.policies.people();
-        if !facts.approvals.is_empty() || asked_for > 0 {
+        let raised = facts.raised();
+        if !facts.approvals.is_empty() || !raised.is_empty() {
             gates.push(gate(
                 GateName::Approval,
-                approval::judge(&facts.approvals, asked_for),
+                approval::judge(&facts.approvals, &raised, now),
             ));
         }
         gates.push(gate(GateName::Schedule, schedule::judge(&facts.schedule, now)));

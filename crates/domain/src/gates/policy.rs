@@ -42,7 +42,7 @@ fn said(rule: &RuleVerdict) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Effect, document::RequiredApproval};
+    use crate::{approval::Requirement, policy::Effect};
 
     fn rule(called: &str, kept: Kept, effect: Effect) -> RuleVerdict {
         RuleVerdict {
@@ -74,10 +74,7 @@ mod tests {
 
     #[test]
     fn what_only_warns_or_asks_lets_it_pass_and_warnings_are_told() {
-        let two = Effect::RequireApproval(RequiredApproval {
-            role: crate::identity::Role::Authority,
-            count: 2,
-        });
+        let two = Effect::RequireApproval(Requirement::new(crate::identity::Role::Authority, 2));
         let verdict = judged(vec![
             rule("late", Kept::NotKept, Effect::Warn),
             rule("two", Kept::NotKept, two),

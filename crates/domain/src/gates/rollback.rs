@@ -1,6 +1,7 @@
 //! A rollback plan exists: what runs now is known and can be brought back, or nothing runs yet.
 
 use super::Verdict;
+use crate::Digest;
 use serde_json::{Value, json};
 
 /// One target, as far as undoing goes.
@@ -10,6 +11,10 @@ pub struct TargetFacts {
     pub target: String,
     /// The release that succeeded there last, if any.
     pub previous: Option<String>,
+    /// Digest of the rendering that runs there, if any.
+    pub runs: Option<Digest>,
+    /// Digest of the rendering that the deployment brings.
+    pub brings: Digest,
     /// Whether that release's rendering is still stored.
     pub rendering_kept: bool,
 }

@@ -1,21 +1,35 @@
 use super::*;
 use crate::{
     Digest,
-    approval::ApprovalState,
+    approval::{
+        ApprovalState, Asked,
+        quorum::{Missing, Place, Quorum},
+    },
     deployment::StateName,
     evidence::Kind as EvidenceKind,
     identity::Role,
     ids::*,
     policy::{
         Effect, Kept, RuleVerdict,
-        document::{EvidenceOf, RequiredApproval, RequiredEvidence},
+        document::{EvidenceOf, RequiredEvidence},
     },
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
+}
+
+fn environment() -> Source {
+    Source::Environment {
+        name: "production".parse().unwrap(),
+    }
+}
+
+fn of_environment(count: u32) -> Vec<Merged> {
+    merge(vec![(environment(), Requirement::new(Role::Authority, count))])
 }
 
 fn good() -> Facts {
@@ -53,15 +67,19 @@ fn good() -> Facts {
         evidence: evidence::Facts::default(),
         approvals: vec![approval::Facts {
             id: ApprovalId::new(),
+            asked: Asked::Before,
             state: ApprovalState::Approved,
-            required: 1,
-            role: Role::Authority,
-            approvers: 1,
+            requirements: of_environment(1),
+            judged: ApprovalState::Approved,
+            quorum: Quorum::default(),
+            expires_at: None,
             digest: Digest::of_bytes(b""),
             unchanged: true,
-            sealed_by: "ana".into(),
+            changes: Vec::new(),
             rejected_by: None,
+            names: BTreeMap::default(),
         }],
+        asked_for: Vec::new(),
         schedule: schedule::Facts {
             not_before: None,
             expires_at: at(1000),
@@ -85,12 +103,17 @@ fn no_gates_admit_nothing() {
 fn a_waiting_approval_says_who_can_give_it() {
     let mut facts = good();
     facts.approvals[0].state = ApprovalState::Pending;
-    facts.approvals[0].approvers = 0;
+    facts.approvals[0].quorum.missing = vec![Missing {
+        requirement: 0,
+        place: Place::Anybody(Role::Authority),
+        people: 1,
+        stand_ins: Vec::new(),
+    }];
     let gates = evaluate(&facts, at(20));
     let gate = gates.iter().find(|g| g.name == GateName::Approval).unwrap();
     assert_eq!(
         gate.verdict.reason(),
-        "waiting for approval by an authority other than the one who sealed it"
+        "waiting for approval by 1 more with the role authority, other than who authored, edited, sealed or requested it"
     );
 }
 
@@ -114,7 +137,7 @@ fn asks_for(count: u32) -> Judgement {
     let role = Role::Authority;
     says(
         Kept::NotKept,
-        Effect::RequireApproval(RequiredApproval { role, count }),
+        Effect::RequireApproval(Requirement::new(role, count)),
     )
 }
 
@@ -134,7 +157,7 @@ fn whom_a_policy_asks_for_and_nobody_asked_is_waited_for() {
     let gate = gates.iter().find(|g| g.name == GateName::Approval).unwrap();
     assert_eq!(
         gate.verdict.reason(),
-        "policies ask for approval by 1 with the role authority; nobody was asked yet"
+        "approval is asked for by policy careful, version 1, rule calm; nobody was asked yet"
     );
 }
 
@@ -213,7 +236,18 @@ fn breakage() -> impl Strategy<Value = Breakage> {
             |f| f.approvals[0].state = ApprovalState::Expired,
             GateName::Approval,
         ),
-        (|f| f.approvals[0].approvers = 0, GateName::Approval),
+        (
+            |f| f.approvals[0].judged = ApprovalState::Pending,
+            GateName::Approval,
+        ),
+        (
+            |f| f.approvals[0].changes.push("it lands elsewhere".into()),
+            GateName::Approval,
+        ),
+        (
+            |f| f.asked_for = vec![(environment(), Requirement::new(Role::Authority, 2))],
+            GateName::Approval,
+        ),
         (|f| f.approvals[0].unchanged = false, GateName::Approval),
         (
             |f| f.concurrency.overtaken_on.push("eu".into()),
@@ -230,6 +264,8 @@ fn breakage() -> impl Strategy<Value = Breakage> {
                 f.rollback.targets.push(rollback::TargetFacts {
                     target: "eu".into(),
                     previous: Some("1.0.0".into()),
+                    runs: None,
+                    brings: Digest::of_bytes(b""),
                     rendering_kept: false,
                 });
             },

@@ -6,10 +6,10 @@ use super::{
 };
 use crate::{
     Faults, Name,
+    approval::Requirement,
     deployment::Kind,
     evidence,
-    identity::Role,
-    registry::{ApprovalRule, Criticality, Tier},
+    registry::{Criticality, Tier},
 };
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -126,7 +126,7 @@ pub enum Effect {
     /// The deployment does not start.
     Refuse,
     /// These people must approve.
-    RequireApproval(RequiredApproval),
+    RequireApproval(Requirement),
     /// This must have been stated.
     RequireEvidence(RequiredEvidence),
     /// People are told, and nothing else.
@@ -142,32 +142,6 @@ impl Effect {
             Self::RequireApproval(_) => "require_approval",
             Self::RequireEvidence(_) => "require_evidence",
             Self::Warn => "warn",
-        }
-    }
-}
-
-/// Approvals that a rule of a policy, or a stage of a process, asks for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct RequiredApproval {
-    /// The role that each must hold there.
-    pub role: Role,
-    /// How many distinct people.
-    pub count: u32,
-}
-
-impl RequiredApproval {
-    /// Checks bounds, as an environment's rule is checked.
-    #[must_use]
-    pub fn faults(&self) -> Faults {
-        ApprovalRule::from(self).faults()
-    }
-}
-
-impl From<&RequiredApproval> for ApprovalRule {
-    fn from(required: &RequiredApproval) -> Self {
-        Self {
-            count: required.count,
-            role: required.role,
         }
     }
 }

@@ -1,14 +1,13 @@
 //! What policies say of a deployment: every rule of every policy that covers it, with its reasons.
 
 use super::{
-    document::{
-        Document, Effect, Example, MAX_RULES, Overall, Place, Ready, RequiredApproval, RequiredEvidence, Told,
-    },
+    document::{Document, Effect, Example, MAX_RULES, Overall, Place, Ready, RequiredEvidence, Told},
     expression::{Because, Condition, Outcome},
     facts::Facts,
 };
 use crate::{
     Faults, Name,
+    approval::Requirement,
     deployment::Kind,
     registry::{Criticality, Tier},
 };
@@ -100,20 +99,11 @@ impl Judgement {
     }
 
     /// The approvals that are asked for, with the rule that asks.
-    pub fn approvals(&self) -> impl Iterator<Item = (&RuleVerdict, &RequiredApproval)> {
+    pub fn approvals(&self) -> impl Iterator<Item = (&RuleVerdict, &Requirement)> {
         self.not_kept().filter_map(|rule| match &rule.effect {
             Effect::RequireApproval(required) => Some((rule, required)),
             _ => None,
         })
-    }
-
-    /// How many people are asked for: the most that one rule asks for, since one person's word counts for every rule.
-    #[must_use]
-    pub fn people(&self) -> u32 {
-        self.approvals()
-            .map(|(_, required)| required.count)
-            .max()
-            .unwrap_or(0)
     }
 
     /// The evidence that is asked for, with the rule that asks.

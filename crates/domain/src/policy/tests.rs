@@ -1,5 +1,5 @@
 use super::{document::*, facts::tests::some, judge::*, *};
-use crate::{Name, deployment::Kind, identity::Role, registry::Tier};
+use crate::{Name, approval::Requirement, deployment::Kind, identity::Role, registry::Tier};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -31,10 +31,7 @@ fn policy(called: &str, rules: Vec<Rule>) -> Policy {
 }
 
 fn two_people() -> Effect {
-    Effect::RequireApproval(RequiredApproval {
-        role: Role::Authority,
-        count: 2,
-    })
+    Effect::RequireApproval(Requirement::new(Role::Authority, 2))
 }
 
 fn judged(policies: &[Policy]) -> Judgement {
@@ -161,10 +158,7 @@ fn everything_that_is_wrong_with_a_document_is_said_at_once() {
             ..rule(
                 "d",
                 "true",
-                Effect::RequireApproval(RequiredApproval {
-                    role: Role::Viewer,
-                    count: 0,
-                }),
+                Effect::RequireApproval(Requirement::new(Role::Viewer, 0)),
             )
         },
     ]);

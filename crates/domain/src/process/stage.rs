@@ -2,10 +2,11 @@
 
 use crate::{
     Name,
+    approval::Requirement,
     evidence::Kind,
     identity::Role,
-    policy::document::{EvidenceOf, RequiredApproval, RequiredEvidence},
-    registry::{ApprovalRule, Tier, Wave, environment::Settings},
+    policy::document::{EvidenceOf, RequiredEvidence},
+    registry::{Tier, Wave, environment::Settings},
 };
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -39,7 +40,7 @@ pub struct Stage {
     pub evidence: Vec<RequiredEvidence>,
     /// Who must approve it; nobody on the part of the process when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approvals: Option<RequiredApproval>,
+    pub approvals: Option<Requirement>,
     /// What people must have looked at before a release comes here.
     #[serde(default)]
     pub checklist: Vec<Check>,
@@ -174,8 +175,8 @@ impl Stage {
         required
     }
 
-    /// How an environment's deployments are done as this stage: as its settings say, but for what the strategy says instead,
-    /// and approved by the more people of both.
+    /// How an environment's deployments are done as this stage: as its settings say, but for what the strategy says instead.
+    /// What either asks of people is asked for beside the other: see [`approval::merge()`](crate::approval::merge()).
     #[must_use]
     pub fn apply(&self, settings: &Settings) -> Settings {
         let mut applied = settings.clone();
@@ -187,14 +188,6 @@ impl Stage {
         }
         if let Some(automatic) = self.strategy.automatic_rollback {
             applied.automatic_rollback = automatic;
-        }
-        if let Some(required) = &self.approvals
-            && applied
-                .approvals
-                .as_ref()
-                .is_none_or(|rule| rule.count < required.count)
-        {
-            applied.approvals = Some(ApprovalRule::from(required));
         }
         applied
     }

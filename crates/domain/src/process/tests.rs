@@ -1,9 +1,10 @@
 use super::*;
 use crate::{
     Name,
+    approval::Requirement,
     evidence::Kind,
     identity::Role,
-    policy::document::{EvidenceOf, RequiredApproval, RequiredEvidence},
+    policy::document::{EvidenceOf, RequiredEvidence},
     registry::Tier,
 };
 use jiff::SignedDuration;
@@ -60,11 +61,8 @@ fn evidence(kind: Kind) -> RequiredEvidence {
     }
 }
 
-fn people(count: u32) -> RequiredApproval {
-    RequiredApproval {
-        role: Role::Authority,
-        count,
-    }
+fn people(count: u32) -> Requirement {
+    Requirement::new(Role::Authority, count)
 }
 
 /// A stage that says something of everything.

@@ -1,7 +1,7 @@
 //! Environments: where releases go, and what is asked for there.
 
 use super::Labels;
-use crate::{Faults, Name, drift::heal::Policy, identity::Role, ids::EnvironmentId, render::Overlay};
+use crate::{Faults, Name, approval::Requirement, drift::heal::Policy, ids::EnvironmentId, render::Overlay};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -54,30 +54,6 @@ impl FromStr for Tier {
     }
 }
 
-/// Approvals that an environment asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApprovalRule {
-    /// How many distinct people.
-    pub count: u32,
-    /// The role each must hold there.
-    pub role: Role,
-}
-
-impl ApprovalRule {
-    /// Checks bounds.
-    #[must_use]
-    pub fn faults(&self) -> Faults {
-        let mut faults = Faults::new();
-        if !(1..=10).contains(&self.count) {
-            faults.add("/count", "is 1 to 10 people");
-        }
-        if self.role != Role::Authority {
-            faults.add("/role", "only the role `authority` may decide on approvals");
-        }
-        faults
-    }
-}
-
 /// One wave: the targets it takes, and how carefully.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wave {
@@ -124,7 +100,7 @@ impl Wave {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Approvals; none when absent.
-    pub approvals: Option<ApprovalRule>,
+    pub approvals: Option<Requirement>,
     /// Waves in order; targets that match none come last, together.
     pub waves: Vec<Wave>,
     /// How long workloads may take to become healthy.

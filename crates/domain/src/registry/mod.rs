@@ -9,7 +9,7 @@ pub mod service;
 pub mod target;
 
 pub use cluster::{Cluster, ClusterGrants, Connection, Credential};
-pub use environment::{ApprovalRule, Environment, Tier, Wave};
+pub use environment::{Environment, Tier, Wave};
 pub use group::Group;
 pub use service::{Criticality, Service, Team};
 pub use target::{Inventory, InventoryItem, Target, TargetNow};

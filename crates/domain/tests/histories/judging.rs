@@ -4,13 +4,15 @@
 use crate::world::{Broken, World};
 use jiff::{SignedDuration, Timestamp};
 use slipway_domain::{
-    approval::{Answer, Approval},
+    Digest,
+    approval::Approval,
     deployment::{Kind, State, Transition},
     gates::{
         self, Facts, Gate, GateName, approval, concurrency, evidence, process, promotion, rollback, schedule,
     },
     policy::Judgement,
 };
+use std::collections::BTreeMap;
 
 impl World {
     /// Everything that the gates of a deployment are judged on.
@@ -62,6 +64,11 @@ impl World {
                 release: "shop".to_owned(),
             },
             policies: Judgement::default(),
+            asked_for: d
+                .approval
+                .iter()
+                .filter_map(|_| self.raised(d.environment))
+                .collect(),
             evidence: evidence::Facts::default(),
             approvals: d
                 .approval
@@ -89,22 +96,20 @@ impl World {
     }
 
     fn approval_facts(&self, of: usize, request: &Approval) -> approval::Facts {
-        let entitled = request.decisions.iter().filter(|d| d.answer == Answer::Approve);
-        let entitled = entitled.filter(|d| {
-            let person = self.people.iter().position(|p| *p == d.by);
-            person.is_some_and(|person| !self.disentitled.contains(&person))
-        });
-        let entitled = u32::try_from(entitled.count()).unwrap();
+        let (judged, quorum) = self.request(request).judge(&[]);
         approval::Facts {
             id: request.id,
+            asked: request.asked,
             state: request.state,
-            required: request.rule.count,
-            role: request.rule.role,
-            approvers: entitled.min(u32::try_from(request.approvers()).unwrap()),
+            requirements: request.requirements.clone(),
+            judged,
+            quorum,
+            expires_at: None,
             digest: request.digest,
             unchanged: Some(request.digest) == self.deployments[of].digest,
-            sealed_by: "ana".to_owned(),
+            changes: Vec::new(),
             rejected_by: None,
+            names: BTreeMap::default(),
         }
     }
 
@@ -113,6 +118,8 @@ impl World {
         rollback::TargetFacts {
             target: place.to_string(),
             previous: now.map(|now| now.release.to_string()),
+            runs: now.map(|now| now.rendering),
+            brings: Digest::of_bytes(b""),
             rendering_kept: now.is_none_or(|now| self.renderings.contains_key(&now.rendering)),
         }
     }

@@ -126,7 +126,7 @@ impl World {
                 // 0 composed it, 1 sealed it.
                 let yes: BTreeSet<_> = decisions
                     .iter()
-                    .filter(|x| x.answer == Answer::Approve && Some(x.digest) == d.digest)
+                    .filter(|x| x.answer == Answer::Approve && Some(x.subject.digest) == d.digest)
                     .filter_map(|x| person(x.by))
                     .filter(|person| *person > 1 && !self.disentitled.contains(person))
                     .collect();

@@ -3,14 +3,24 @@
 use crate::world::{Broken, Deployment, Target, World};
 use slipway_domain::{
     Digest,
-    approval::{Answer, Approval, ApprovalState, Decision, Involvement},
+    approval::{
+        Answer, Approval, ApprovalState, Asked, Decision, Entitled, Involved, Involvement, Person,
+        Requirement, SignedIn, Source, Told, decide, delegation::At, merge,
+    },
     deployment::{Kind, State, StateName, TargetState, Transition},
-    identity::Role,
-    ids::ApprovalId,
+    identity::{Place, Role},
+    ids::{ApprovalId, DecisionId, PrincipalId},
     plan::target::{Intent, Progress},
-    registry::ApprovalRule,
     release::Seal,
 };
+
+const fn involved(who: PrincipalId, how: Involvement) -> Involved {
+    Involved {
+        who,
+        how,
+        through_delegate: false,
+    }
+}
 
 impl World {
     /// Changes a release's notes.
@@ -90,18 +100,18 @@ impl World {
         let approval = (place.approvals > 0).then(|| Approval {
             id: ApprovalId::from_uuid(id.uuid()),
             deployment: id,
-            rule: ApprovalRule {
-                count: place.approvals,
-                role: Role::Authority,
-            },
+            asked: Asked::Before,
+            requirements: merge(self.raised(environment).into_iter().collect()),
             digest: seal.digest,
             plan_digest: digest,
+            document: None,
             state: ApprovalState::Pending,
             involved: vec![
-                (self.people[0], Involvement::Author),
-                (seal.by, Involvement::Sealer),
+                involved(self.people[0], Involvement::Author),
+                involved(seal.by, Involvement::Sealer),
             ],
             decisions: Vec::new(),
+            told: Told::default(),
             revision: 1,
             created_at: self.now,
         });
@@ -126,24 +136,75 @@ impl World {
         Some(id)
     }
 
+    /// What an environment asks for.
+    pub(crate) fn raised(&self, environment: usize) -> Option<(Source, Requirement)> {
+        let count = self.environments[environment].approvals;
+        let name = format!("place-{environment}").parse().unwrap();
+        (count > 0).then(|| {
+            (
+                Source::Environment { name },
+                Requirement::new(Role::Authority, count),
+            )
+        })
+    }
+
+    /// Somebody, and what they are entitled to now.
+    fn entitled(&self, person: usize) -> Entitled {
+        let authority = (!self.disentitled.contains(&person)).then_some(Role::Authority);
+        Entitled {
+            id: self.people[person],
+            person: Person {
+                issuer: "people".to_owned(),
+                subject: person.to_string(),
+            },
+            roles: authority.into_iter().collect(),
+            groups: Vec::new(),
+        }
+    }
+
+    /// A request as far as deciding goes, by what everybody is entitled to now.
+    pub(crate) fn request(&self, approval: &Approval) -> decide::Request {
+        let all = (0..self.people.len()).map(|person| (self.people[person], self.entitled(person)));
+        approval.request(&all.collect())
+    }
+
     /// Decides on a deployment's approval.
     pub(crate) fn decide(&mut self, of: usize, person: usize, yes: bool) {
-        if self.disentitled.contains(&person) {
-            return;
-        }
-        let Some(approval) = self.deployments[of].approval.clone() else {
+        let Some(mut approval) = self.deployments[of].approval.clone() else {
             return;
         };
-        let decision = Decision {
-            by: self.people[person],
+        let attempt = decide::Attempt {
+            by: self.entitled(person),
+            person_signed_in: true,
+            signed_in: SignedIn::default(),
+            on_behalf_of: None,
             answer: if yes { Answer::Approve } else { Answer::Reject },
-            digest: approval.digest,
-            plan_digest: approval.plan_digest,
-            comment: None,
-            at: self.now,
+            subject: approval.subject(),
         };
-        if let Ok(decided) = approval.decide(decision, true) {
-            self.deployments[of].approval = Some(decided);
+        let around = decide::Circumstances {
+            at: At {
+                approval: approval.id,
+                place: &Place::everywhere(),
+            },
+            stand_ins: &[],
+            delegations: &[],
+        };
+        if let Ok(outcome) = self.request(&approval).decide(&attempt, &around, self.now) {
+            approval.state = outcome.state;
+            approval.decisions.push(Decision {
+                id: DecisionId::from_uuid(approval.id.uuid()),
+                by: outcome.taken.by,
+                of: outcome.taken.of.id,
+                delegation: None,
+                signed_in: outcome.taken.signed_in,
+                claimed_roles: Vec::new(),
+                answer: outcome.taken.answer,
+                subject: outcome.taken.subject,
+                comment: None,
+                at: outcome.taken.at,
+                withdrawn: None,
+            });
+            self.deployments[of].approval = Some(approval);
             if self.broken == Broken::CancelledIsRevived
                 && self.deployments[of].state.name() == StateName::Cancelled
             {

@@ -3,8 +3,9 @@
 use jiff::SignedDuration;
 use slipway_api_types::{
     Labels,
+    approval::ApprovalRule,
     component::{ImagePin, Requirement},
-    registry::{ApprovalRule, Wave},
+    registry::Wave,
     release::ComponentRef,
 };
 use std::time::Duration;
@@ -34,15 +35,22 @@ fn positive(text: &str) -> Result<SignedDuration, String> {
         .ok_or_else(|| "a duration is ISO 8601 in hours, minutes, seconds (PT15M), or short (15m)".into())
 }
 
-/// `COUNT:ROLE`.
+/// `COUNT:ROLE`, or `@FILE` with the whole rule as JSON.
 pub(crate) fn approvals(text: &str) -> Result<ApprovalRule, String> {
+    if let Some(file) = text.strip_prefix('@') {
+        let text =
+            std::fs::read_to_string(file).map_err(|error| format!("{file} cannot be read: {error}"))?;
+        return serde_json::from_str(&text)
+            .map_err(|error| format!("{file} is no rule for approvals: {error}"));
+    }
     let (count, role) = text
         .split_once(':')
-        .ok_or("approvals are COUNT:ROLE, as 1:authority")?;
+        .ok_or("approvals are COUNT:ROLE, as 1:authority, or @FILE")?;
     match count.parse() {
         Ok(count) if count > 0 && !role.is_empty() => Ok(ApprovalRule {
             count,
             role: role.to_owned(),
+            ..ApprovalRule::default()
         }),
         _ => Err("approvals are COUNT:ROLE with a count of 1 or more, as 1:authority".into()),
     }

@@ -325,7 +325,8 @@ async fn without_a_digest_nothing_is_approved() {
     let approval = json!({
         "id": "apr_1", "deployment": "dep_1", "service": "storefront", "release": "storefront@1.0.0",
         "environment": "production", "state": "pending", "digest": digest, "plan_digest": "sha256:0",
-        "required": {"count": 1, "role": "authority"}, "excluded": [{"who": "ana", "because": "sealed"}],
+        "asked": "before", "release_digest": "sha256:1", "people": 1, "missing": ["1 more with the role authority"],
+        "requirements": [{"rule": {"count": 1, "role": "authority"}, "asked_by": ["environment production"], "asked": []}], "excluded": [{"who": "ana", "because": "sealed"}],
         "decisions": [], "requested_by": "ana", "mine": true, "created_at": "2026-01-02T03:04:05Z"
     });
     let (shown, decided) = (approval.clone(), approval);

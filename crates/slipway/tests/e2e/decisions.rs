@@ -8,10 +8,11 @@ async fn a_decision_is_taken_from_the_right_people_on_the_right_digest_once() {
     let mut world = World::start("approvals").await;
     let two = json!({"approvals": {"count": 2, "role": "authority"}});
     world.environment("guarded", &["staging"], two).await;
-    let digest = world.sealed("1.0.0", &config("web", "blue")).await;
+    world.sealed("1.0.0", &config("web", "blue")).await;
     let other = world.sealed("1.1.0", &config("web", "red")).await;
     let asked = world.ask("1.0.0", "guarded").await.expect(201);
     let (id, approval) = (text(&asked["id"]), text(&asked["approval"]));
+    let digest = world.ada.looks_at(&approval).await;
     assert_eq!(asked["state"], "pending", "{asked:#}");
     assert_eq!(asked["blockers"][0]["kind"], "approval", "{asked:#}");
 
@@ -64,33 +65,37 @@ async fn a_decision_is_taken_from_the_right_people_on_the_right_digest_once() {
     assert!(ids(&world.ana.get(inbox).await.expect(200)).is_empty());
     let decided = world.ada.decide(&approval, "approve", &digest).await;
     assert_eq!(decided.expect(200)["state"], "pending");
-    world
-        .changes_nothing(world.ada.decide(&approval, "approve", &digest))
-        .await
-        .problem(409, "already-decided");
+    let again = world.ada.decide(&approval, "approve", &digest).await;
+    again.problem(409, "already-decided");
     assert_eq!(world.deployment(&id).await["state"], "pending");
 
     // The second person lets it go; after that there is nothing to decide on.
     let decided = world.abe.decide(&approval, "approve", &digest).await;
     assert_eq!(decided.expect(200)["state"], "approved");
     world.ends(&id, "succeeded").await;
-    world
-        .changes_nothing(world.abe.decide(&approval, "reject", &digest))
-        .await
-        .problem(409, "approval-state");
+    let late = world.abe.decide(&approval, "reject", &digest).await;
+    late.problem(409, "approval-state");
 
     // Nor after a cancel.
     let asked = world.ask("1.1.0", "guarded").await.expect(201);
     let (id, approval) = (text(&asked["id"]), text(&asked["approval"]));
     world.steer(&id, "cancel").await.expect(200);
     assert_eq!(world.deployment(&id).await["state"], "cancelled");
-    world
-        .changes_nothing(world.ada.decide(&approval, "approve", &other))
+    let other = world.ada.looks_at(&approval).await;
+    let late = world.ada.decide(&approval, "approve", &other).await;
+    late.problem(409, "approval-state");
+    assert_eq!(world.deployment(&id).await["state"], "cancelled");
+    // What came late or again is on record.
+    let refused = world
+        .iris
+        .get("/v1/audit?action=approval.refuse")
         .await
-        .problem(409, "approval-state");
+        .expect(200);
+    assert_eq!(refused["items"].as_array().map(Vec::len), Some(3), "{refused:#}");
     // And no is no.
     let asked = world.ask("1.1.0", "guarded").await.expect(201);
     let approval = text(&asked["approval"]);
+    let other = world.ada.looks_at(&approval).await;
     world.ada.decide(&approval, "reject", &other).await.expect(200);
     assert_eq!(world.deployment(&text(&asked["id"])).await["state"], "rejected");
 

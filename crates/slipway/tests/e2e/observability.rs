@@ -30,8 +30,9 @@ async fn a_live_server_exposes_every_metric_and_nothing_that_is_not_described() 
     let settings = json!({"approvals": {"count": 1, "role": "authority"}, "progress_deadline": "PT40S"});
     world.environment("guarded", &["staging"], settings).await;
     let bundle = format!("{}{}", config("settings", "x"), deployment("web", GOOD));
-    let digest = world.sealed("1.0.0", &bundle).await;
+    world.sealed("1.0.0", &bundle).await;
     let asked = world.ask("1.0.0", "guarded").await.expect(201);
+    let digest = world.ada.looks_at(&text(&asked["approval"])).await;
     world
         .ada
         .decide(&text(&asked["approval"]), "approve", &digest)

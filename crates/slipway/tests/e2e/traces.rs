@@ -153,7 +153,7 @@ async fn one_trace_leads_from_the_request_to_each_object_applied_over_two_proces
         deployment("web", GOOD),
     ]
     .concat();
-    let digest = world.sealed("1.0.0", &bundle).await;
+    world.sealed("1.0.0", &bundle).await;
 
     let body = json!({"release": world.release("1.0.0"), "environment": "guarded"});
     let request = world
@@ -163,6 +163,7 @@ async fn one_trace_leads_from_the_request_to_each_object_applied_over_two_proces
     let request = request.header("traceparent", format!("00-{TRACE}-{CLIENT}-01"));
     let asked = world.otto.send(request).await.expect(201);
     let id = text(&asked["id"]);
+    let digest = world.ada.looks_at(&text(&asked["approval"])).await;
     world
         .ada
         .decide(&text(&asked["approval"]), "approve", &digest)

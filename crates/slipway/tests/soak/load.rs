@@ -22,6 +22,8 @@ use tokio::{sync::Notify, task::JoinHandle, time::sleep};
 
 /// How long a deployment may take, faults included, before it counts as standing still.
 const PATIENCE: Duration = Duration::from_mins(4);
+/// How often an approver looks at something that goes on changing.
+const LOOKS: usize = 20;
 
 /// A deployment that somebody was promised.
 #[derive(Debug, Clone)]
@@ -286,7 +288,7 @@ impl Team {
             self.allow(&id, &["superseded"]);
             let newer_id = text(&newer["id"]);
             if environment == "production" {
-                self.decide(&newer, digest, "approve").await;
+                self.decide(&newer, "approve").await;
             }
             self.ends(&newer_id).await;
         }
@@ -295,7 +297,7 @@ impl Team {
             if reject {
                 self.only(&id, &["rejected"]);
             }
-            self.decide(&asked, digest, if reject { "reject" } else { "approve" })
+            self.decide(&asked, if reject { "reject" } else { "approve" })
                 .await;
         }
         match steer {
@@ -321,7 +323,7 @@ impl Team {
                 let again_id = text(&again["id"]);
                 self.promise(&again_id, version, digest, environment, &told, wanted);
                 if environment == "production" {
-                    self.decide(&again, digest, "approve").await;
+                    self.decide(&again, "approve").await;
                 }
                 return self.ends(&again_id).await;
             }
@@ -363,15 +365,25 @@ impl Team {
             .change(id, |promise| promise.allowed = states.to_vec());
     }
 
-    async fn decide(&self, deployment: &Value, digest: &str, decision: &str) {
+    /// Decides on what there is to be decided on, as it is shown; looks again when that has changed meanwhile.
+    async fn decide(&self, deployment: &Value, decision: &str) {
         let approval = text(&deployment["approval"]);
         assert!(!approval.is_empty(), "nobody was asked: {deployment:#}");
-        let path = format!("/v1/approvals/{approval}/decisions");
-        let body = json!({"decision": decision, "digest": digest});
-        let reply = self.caller.post(&self.people.ada, &path, Some(body)).await;
-        // Withdrawn, when a newer request took its place in the meantime.
-        let over = reply.status.as_u16() == 409;
-        assert!(reply.status.is_success() || over, "{path}: {:#}", reply.body);
+        let path = format!("/v1/approvals/{approval}");
+        for _ in 0..LOOKS {
+            let shown = self.caller.get(&self.people.ada, &path).await.expect(200);
+            let body = json!({"decision": decision, "digest": shown["digest"]});
+            let decisions = format!("{path}/decisions");
+            let reply = self.caller.post(&self.people.ada, &decisions, Some(body)).await;
+            if reply.status.as_u16() == 409 && reply.body["type"] == "/problems/approval-digest" {
+                continue;
+            }
+            // Withdrawn, when a newer request took its place in the meantime.
+            let over = reply.status.as_u16() == 409;
+            assert!(reply.status.is_success() || over, "{path}: {:#}", reply.body);
+            return;
+        }
+        panic!("{path}: what is to be decided on changed {LOOKS} times while it was looked at");
     }
 
     async fn look(&self, id: &str) -> Value {

@@ -126,6 +126,6 @@ pub(super) const CHECKS: &[Check] = &[
         of: Of::Approval,
         grace: None,
         sql: "SELECT a.id, 'of a deployment that is ' || d.state AS detail FROM approvals a JOIN deployments d ON d.id = a.deployment_id \
-              WHERE a.state = 'pending' AND d.finished_at IS NOT NULL",
+              WHERE a.state = 'pending' AND a.asked = 'before' AND d.finished_at IS NOT NULL",
     },
 ];

@@ -115,7 +115,7 @@ pub(super) const CHECKS: &[Check] = &[
         grace: None,
         sql: "SELECT d.id, (d.settings->'approvals'->>'count') || ' with the role ' || (d.settings->'approvals'->>'role') || ' were to approve' AS detail \
               FROM deployments d WHERE d.started_at IS NOT NULL AND d.kind = 'deploy' AND NOT d.heals AND (\
-                  EXISTS (SELECT 1 FROM approvals a WHERE a.deployment_id = d.id AND a.state <> 'approved') \
+                  EXISTS (SELECT 1 FROM approvals a WHERE a.deployment_id = d.id AND a.asked = 'before' AND a.state <> 'approved') \
                   OR (d.settings ? 'approvals' AND d.settings->'approvals' <> 'null'::jsonb AND NOT EXISTS (\
                       SELECT 1 FROM approvals a WHERE a.deployment_id = d.id AND a.state = 'approved' \
                       AND a.required >= (d.settings->'approvals'->>'count')::int AND a.role = d.settings->'approvals'->>'role')))",
@@ -129,10 +129,11 @@ pub(super) const CHECKS: &[Check] = &[
         grace: None,
         sql: "SELECT a.id, count(DISTINCT c.principal_id) || ' of ' || a.required AS detail FROM approvals a \
               LEFT JOIN (decisions c JOIN principals p ON p.id = c.principal_id AND p.kind = 'human') ON c.approval_id = a.id \
-                  AND c.answer = 'approve' AND c.digest = a.digest AND c.plan_digest = a.plan_digest \
-                  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(a.involved) i WHERE i->>'principal' = c.principal_id::text) \
+                  AND c.answer = 'approve' AND c.withdrawn_at IS NULL AND c.digest = a.digest AND c.plan_digest = a.plan_digest \
+                  AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(a.involved) i WHERE i->>'principal' IN (c.principal_id::text, c.of_id::text)) \
               WHERE a.state = 'approved' GROUP BY a.id HAVING count(DISTINCT c.principal_id) < a.required \
-              OR EXISTS (SELECT 1 FROM decisions n WHERE n.approval_id = a.id AND n.answer = 'reject')",
+              OR (SELECT count(*) FROM decisions n WHERE n.approval_id = a.id AND n.answer = 'reject' AND n.withdrawn_at IS NULL) >= \
+              COALESCE((SELECT max(COALESCE((r->'requirement'->>'rejections')::int, 1)) FROM jsonb_array_elements(a.requirements) r), 1)",
     },
     Check {
         invariant: Gated,
@@ -143,7 +144,7 @@ pub(super) const CHECKS: &[Check] = &[
         grace: None,
         sql: "SELECT c.id, p.kind || ' ' || p.subject AS detail FROM decisions c JOIN approvals a ON a.id = c.approval_id \
               JOIN principals p ON p.id = c.principal_id WHERE p.kind <> 'human' \
-              OR EXISTS (SELECT 1 FROM jsonb_array_elements(a.involved) i WHERE i->>'principal' = c.principal_id::text)",
+              OR EXISTS (SELECT 1 FROM jsonb_array_elements(a.involved) i WHERE i->>'principal' IN (c.principal_id::text, c.of_id::text))",
     },
     Check {
         invariant: Gated,
@@ -166,11 +167,11 @@ pub(super) const CHECKS: &[Check] = &[
         of: Of::Approval,
         grace: Some(Grace::Overlap),
         sql: "SELECT a.id, count(c.id) || ' of ' || a.required || ' had approved by then' AS detail FROM approvals a \
-              JOIN deployments d ON d.id = a.deployment_id AND d.started_at IS NOT NULL AND a.state = 'approved' \
-              LEFT JOIN decisions c ON c.approval_id = a.id AND c.answer = 'approve' \
+              JOIN deployments d ON d.id = a.deployment_id AND d.started_at IS NOT NULL AND a.state = 'approved' AND a.asked = 'before' \
+              LEFT JOIN decisions c ON c.approval_id = a.id AND c.answer = 'approve' AND c.withdrawn_at IS NULL \
                   AND c.at <= d.started_at + make_interval(secs => $1) \
               GROUP BY a.id HAVING count(DISTINCT c.principal_id) < a.required \
-              AND (SELECT count(DISTINCT l.principal_id) FROM decisions l WHERE l.approval_id = a.id AND l.answer = 'approve') >= a.required",
+              AND (SELECT count(DISTINCT l.principal_id) FROM decisions l WHERE l.approval_id = a.id AND l.answer = 'approve' AND l.withdrawn_at IS NULL) >= a.required",
     },
     Check {
         invariant: Gated,

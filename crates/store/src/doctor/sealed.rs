@@ -65,6 +65,17 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         invariant: Sealed,
+        name: "decision_on_another_document",
+        found: "it counts, and was taken on another document than the one that approvers see",
+        remedy: NOT_AS_WRITTEN,
+        of: Of::Decision,
+        grace: None,
+        sql: "SELECT c.id, 'it says ' || c.document_digest || ', the request ' || COALESCE(a.document_digest, 'none') AS detail \
+              FROM decisions c JOIN approvals a ON a.id = c.approval_id \
+              WHERE c.withdrawn_at IS NULL AND c.document_digest IS DISTINCT FROM a.document_digest AND c.document_digest IS NOT NULL",
+    },
+    Check {
+        invariant: Sealed,
         name: "rendering_missing",
         found: "the rendering that it applies is not stored",
         remedy: "restore it from a backup; without it, nobody can tell what was applied, and nothing can be rolled back to it",

@@ -117,6 +117,12 @@ impl Person {
         self.send(request.json(&body)).await
     }
 
+    /// The digest of what there is to be decided on now.
+    pub async fn looks_at(&self, approval: &str) -> String {
+        let shown = self.get(&format!("/v1/approvals/{approval}")).await.expect(200);
+        shown["digest"].as_str().expect("a digest").to_owned()
+    }
+
     /// Decides on an approval.
     pub async fn decide(&self, approval: &str, decision: &str, digest: &str) -> Reply {
         let body = json!({"decision": decision, "digest": digest});

@@ -1,8 +1,9 @@
 //! A policy's document, from the wire to the domain and back.
 
+use crate::v1::requirement;
 use slipway_api_types::policy::{
-    PolicyApproval, PolicyDocument, PolicyEffect, PolicyEvidence, PolicyExample, PolicyExpectation,
-    PolicyMessage, PolicyRule, PolicyScope,
+    PolicyDocument, PolicyEffect, PolicyEvidence, PolicyExample, PolicyExpectation, PolicyMessage,
+    PolicyRule, PolicyScope,
 };
 use slipway_domain::{
     Faults,
@@ -10,7 +11,7 @@ use slipway_domain::{
     duration, evidence,
     policy::{
         Document, Effect, Overall, Rule, Scope,
-        document::{EvidenceOf, Example, Expected, Message, RequiredApproval, RequiredEvidence},
+        document::{EvidenceOf, Example, Expected, Message, RequiredEvidence},
     },
 };
 use std::{fmt, str::FromStr};
@@ -81,14 +82,9 @@ fn rule(given: PolicyRule, faults: &mut Faults) -> Option<Rule> {
     let effect = match given.effect {
         PolicyEffect::Refuse => Some(Effect::Refuse),
         PolicyEffect::Warn => Some(Effect::Warn),
-        PolicyEffect::RequireApproval(required) => faults
-            .take("/effect/require_approval/role", required.role.parse())
-            .map(|role| {
-                Effect::RequireApproval(RequiredApproval {
-                    role,
-                    count: required.count,
-                })
-            }),
+        PolicyEffect::RequireApproval(required) => {
+            requirement::read(required, "/effect/require_approval", faults).map(Effect::RequireApproval)
+        }
         PolicyEffect::RequireEvidence(required) => {
             let mut inner = Faults::new();
             let required = evidence(required, &mut inner);
@@ -226,10 +222,7 @@ fn wire_rule(rule: &Rule) -> PolicyRule {
             Effect::Refuse => PolicyEffect::Refuse,
             Effect::Warn => PolicyEffect::Warn,
             Effect::RequireEvidence(required) => PolicyEffect::RequireEvidence(wire_evidence(required)),
-            Effect::RequireApproval(required) => PolicyEffect::RequireApproval(PolicyApproval {
-                role: required.role.to_string(),
-                count: required.count,
-            }),
+            Effect::RequireApproval(required) => PolicyEffect::RequireApproval(requirement::wire(required)),
         },
     }
 }

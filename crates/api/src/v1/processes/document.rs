@@ -1,14 +1,15 @@
 //! A process's document, from the wire to the domain and back.
 
-use crate::v1::policies::document::{entries, evidence, wire_evidence};
+use crate::v1::{
+    policies::document::{entries, evidence, wire_evidence},
+    requirement,
+};
 use jiff::SignedDuration;
-use slipway_api_types::{
-    policy::PolicyApproval,
-    process::{ProcessCheck, ProcessDocument, ProcessPlace, ProcessStage, ProcessStrategy, ProcessWave},
+use slipway_api_types::process::{
+    ProcessCheck, ProcessDocument, ProcessPlace, ProcessStage, ProcessStrategy, ProcessWave,
 };
 use slipway_domain::{
     Faults, Name, duration,
-    policy::document::RequiredApproval,
     process::{Check, Document, Place, Promotion, Stage, Strategy, stage::ALL_TARGETS},
     registry::Wave,
 };
@@ -40,13 +41,8 @@ fn stage(given: ProcessStage, faults: &mut Faults) -> Option<Stage> {
             Promotion::Manual
         }
     };
-    let approvals = given.approvals.and_then(|required| {
-        let role = faults.take("/approvals/role", required.role.parse())?;
-        Some(RequiredApproval {
-            role,
-            count: required.count,
-        })
-    });
+    let approvals = given.approvals;
+    let approvals = approvals.and_then(|required| requirement::read(required, "/approvals", faults));
     Some(Stage {
         promotion,
         soak: span(given.soak, "/soak", faults).unwrap_or_default(),
@@ -125,10 +121,7 @@ fn wire_stage(stage: &Stage) -> ProcessStage {
         soak: Some(stage.soak.to_string()),
         success_share: Some(stage.success_share),
         evidence: stage.evidence.iter().map(wire_evidence).collect(),
-        approvals: stage.approvals.as_ref().map(|required| PolicyApproval {
-            role: required.role.to_string(),
-            count: required.count,
-        }),
+        approvals: stage.approvals.as_ref().map(requirement::wire),
         checklist: stage.checklist.iter().map(wire_check).collect(),
         strategy: (!is_as_elsewhere).then(|| ProcessStrategy {
             waves: strategy

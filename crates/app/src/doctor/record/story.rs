@@ -127,6 +127,9 @@ impl Story {
                 told.0 = data["state"].as_str().and_then(|state| state.parse().ok());
                 told.1 += 1;
             }
+            "approval.raise" | "approval.change" | "approval.expire" => {
+                told.0 = data["state"].as_str().and_then(|state| state.parse().ok());
+            }
             _ => {}
         }
     }

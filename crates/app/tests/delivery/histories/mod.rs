@@ -22,7 +22,10 @@ use crate::{
 use ops::Op;
 use oracle::Oracle;
 use play::Play;
-use slipway_app::environments::{ApprovalInput, SettingsInput, WaveInput};
+use slipway_app::{
+    approvals::RequirementInput,
+    environments::{SettingsInput, WaveInput},
+};
 use slipway_domain::deployment::StateName;
 use std::{
     sync::Arc,
@@ -57,9 +60,10 @@ fn setup(seed: u64) -> Setup {
         waves: Some(waves),
         automatic_rollback: Some(seed.is_multiple_of(2)),
         approvals: (seed % 5 < 2).then(|| {
-            Some(ApprovalInput {
+            Some(RequirementInput {
                 count: 1 + u32::try_from(seed % 2).unwrap(),
                 role: "authority".to_owned(),
+                ..RequirementInput::default()
             })
         }),
         ..SettingsInput::default()

@@ -1,5 +1,8 @@
 use super::*;
-use crate::approval::Answer;
+use crate::{
+    approval::{Answer, SignedIn},
+    ids::DecisionId,
+};
 use jiff::Timestamp;
 use proptest::{collection::vec, prelude::*};
 
@@ -11,17 +14,23 @@ fn subject(digest_: u8, plan: u8) -> Subject {
     Subject {
         digest: digest(digest_),
         plan_digest: digest(plan),
+        document: None,
     }
 }
 
 fn decision(on: Subject) -> Decision {
     Decision {
+        id: DecisionId::new(),
         by: PrincipalId::new(),
+        of: PrincipalId::new(),
+        delegation: None,
+        signed_in: SignedIn::default(),
+        claimed_roles: Vec::new(),
         answer: Answer::Approve,
-        digest: on.digest,
-        plan_digest: on.plan_digest,
+        subject: on,
         comment: None,
         at: Timestamp::UNIX_EPOCH,
+        withdrawn: None,
     }
 }
 

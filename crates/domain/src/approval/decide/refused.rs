@@ -63,6 +63,14 @@ pub enum Refused {
         /// What was named.
         given: Digest,
     },
+    /// Another document than the one that approvers see now.
+    #[error("what is to be decided on is {expected}, not {given}; look at it again before you decide")]
+    OtherDocument {
+        /// What is to be decided on.
+        expected: Digest,
+        /// What was named.
+        given: Digest,
+    },
     /// They have no power to decide for that person.
     #[error(transparent)]
     NoPower(#[from] NoPower),

@@ -23,6 +23,7 @@ fn subject(release: u8, plan: u8) -> Subject {
     Subject {
         digest: Digest::from_bytes([release; 32]),
         plan_digest: Digest::from_bytes([plan; 32]),
+        document: None,
     }
 }
 
@@ -41,6 +42,7 @@ fn request(requirements: Vec<Requirement>) -> Request {
                 sources: BTreeSet::from([source.clone()]),
             })
             .collect(),
+        expires: true,
         excluded: Vec::new(),
         decisions: Vec::new(),
     }

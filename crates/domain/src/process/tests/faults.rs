@@ -40,10 +40,7 @@ fn everything_that_is_wrong_with_a_process_is_told_at_once_and_where_it_is() {
         };
         2
     ];
-    third.approvals = Some(RequiredApproval {
-        role: Role::Manager,
-        count: 0,
-    });
+    third.approvals = Some(Requirement::new(Role::Manager, 0));
     third.checklist = vec![
         Check {
             role: Role::Auditor,

@@ -1,23 +1,28 @@
 //! `slipway approve`: the approver's inbox, and one decision at a time, on a digest that was looked at.
+//!
+//! Without anything, at a terminal, it goes through the inbox: it shows each request with what would change, and asks.
 
-use super::filters;
+use super::{approve_show::changes, filters};
 use crate::client::{
     Context,
     exit::Failure,
     http::{Paging, Query},
-    output::{Show, short, time},
+    output::clean,
     parse,
 };
 use clap::{Args, Subcommand};
-use slipway_api_types::approval::{Approval, CreateDecision, Decision};
+use slipway_api_types::{
+    Page,
+    approval::{Approval, CreateDecision},
+};
 use std::io::IsTerminal as _;
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Approve {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The request for approval to decide on: its id
+    /// The request for approval to decide on: its id. Without it, at a terminal, you are asked about each that waits for you
     #[arg(value_name = "ID")]
     id: Option<String>,
     /// The digest you looked at and decide on, in full. Without it you are shown what would be approved
@@ -26,6 +31,9 @@ pub(crate) struct Approve {
     /// Say no
     #[arg(long)]
     reject: bool,
+    /// In the place of whoever delegated that to you: their subject
+    #[arg(long = "for", value_name = "WHO")]
+    on_behalf_of: Option<String>,
     /// In your own words
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
@@ -38,7 +46,7 @@ enum Command {
         /// Everybody's, not only those that wait for you
         #[arg(long)]
         everyone: bool,
-        /// Everybody's in this state: pending, approved, rejected or withdrawn
+        /// Everybody's in this state: pending, approved, rejected, withdrawn or expired
         #[arg(long)]
         state: Option<String>,
         /// Everybody's of this deployment
@@ -47,7 +55,7 @@ enum Command {
         #[command(flatten)]
         paging: Paging,
     },
-    /// Show a request for approval
+    /// Show a request for approval: who is asked, who is missing, and what they decide on
     Show {
         /// Its id
         id: String,
@@ -78,22 +86,81 @@ impl Approve {
     }
 
     async fn decide(self, cx: &Context) -> Result<(), Failure> {
-        let id = self
-            .id
-            .ok_or_else(|| Failure::Usage("say which request for approval, by its id".into()))?;
-        let digest = match self.digest {
-            Some(digest) => digest,
-            None => looked_at(cx, &id, self.reject).await?,
+        let Some(id) = &self.id else {
+            return self.inbox(cx).await;
         };
-        let decision = if self.reject { "reject" } else { "approve" }.to_owned();
+        let digest = match &self.digest {
+            Some(digest) => digest.clone(),
+            None => looked_at(cx, id, self.reject).await?,
+        };
+        self.send(cx, id, digest, self.reject, self.on_behalf_of.clone())
+            .await
+    }
+
+    async fn send(
+        &self,
+        cx: &Context,
+        id: &str,
+        digest: String,
+        reject: bool,
+        on_behalf_of: Option<String>,
+    ) -> Result<(), Failure> {
         let body = CreateDecision {
-            decision,
+            decision: if reject { "reject" } else { "approve" }.to_owned(),
             digest,
-            comment: self.comment,
+            on_behalf_of,
+            comment: self.comment.clone(),
         };
         cx.out
-            .one::<Approval>(&cx.api.post(&["v1", "approvals", &id, "decisions"], &body).await?)
+            .one::<Approval>(&cx.api.post(&["v1", "approvals", id, "decisions"], &body).await?)
     }
+
+    /// Asks about each that waits for whoever is at the terminal.
+    async fn inbox(&self, cx: &Context) -> Result<(), Failure> {
+        if !at_a_terminal(cx) {
+            return Err(Failure::Usage(
+                "say which request for approval, by its id: `slipway approve list` lists those that wait for you".into(),
+            ));
+        }
+        let query = filters([("mine", Some("pending".to_owned()))]);
+        let page: Page<Approval> = cx.api.get(&["v1", "approvals"], &query).await?.read()?;
+        if page.items.is_empty() {
+            return cx.out.print("Nothing waits for you.\n");
+        }
+        for waiting in page.items {
+            let reply = cx
+                .api
+                .get(&["v1", "approvals", &waiting.id], &Query::new())
+                .await?;
+            let approval: Approval = reply.read()?;
+            cx.out.one::<Approval>(&reply)?;
+            changes(cx, &approval.deployment).await?;
+            // Their own voice, if they have one; else that of the one whom they stand in for.
+            let whom = if approval.mine {
+                None
+            } else {
+                approval.mine_for.first().cloned()
+            };
+            let place = whom
+                .as_ref()
+                .map(|whom| format!(" in the place of {whom}"))
+                .unwrap_or_default();
+            let question = format!(
+                "{} to {}{place}: approve, reject, or skip? ",
+                approval.release, approval.environment
+            );
+            match asked(cx, &question)?.as_str() {
+                "approve" => self.send(cx, &approval.id, approval.digest, false, whom).await?,
+                "reject" => self.send(cx, &approval.id, approval.digest, true, whom).await?,
+                _ => cx.out.print("Skipped; it still waits for you.\n")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn at_a_terminal(cx: &Context) -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !cx.out.json_wanted()
 }
 
 /// Shows what would be decided on, and its digest once a person at a terminal says yes to it.
@@ -106,10 +173,15 @@ async fn looked_at(cx: &Context, id: &str, reject: bool) -> Result<String, Failu
         return Ok(approval.digest);
     }
     cx.out.one::<Approval>(&reply)?;
-    let interactive =
-        std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !cx.out.json_wanted();
-    if interactive && agreed(cx, &approval)? {
-        return Ok(approval.digest);
+    if at_a_terminal(cx) {
+        changes(cx, &approval.deployment).await?;
+        let question = format!(
+            "Approve {} to {}? Type yes: ",
+            approval.release, approval.environment
+        );
+        if asked(cx, &question)? == "yes" {
+            return Ok(approval.digest);
+        }
     }
     Err(Failure::Usage(format!(
         "nothing is approved. Look at it (`slipway deploy preview {}`), then approve exactly that: \
@@ -118,99 +190,11 @@ async fn looked_at(cx: &Context, id: &str, reject: bool) -> Result<String, Failu
     )))
 }
 
-fn agreed(cx: &Context, approval: &Approval) -> Result<bool, Failure> {
-    let question = format!(
-        "Approve {} to {}? Type yes: ",
-        approval.release, approval.environment
-    );
-    cx.out.print(&crate::client::output::clean(&question))?;
+fn asked(cx: &Context, question: &str) -> Result<String, Failure> {
+    cx.out.print(&clean(question))?;
     let mut answer = String::new();
     std::io::stdin()
         .read_line(&mut answer)
         .map_err(|error| Failure::Usage(format!("the answer cannot be read: {error}")))?;
-    Ok(answer.trim() == "yes")
-}
-
-impl Show for Approval {
-    const COLUMNS: &'static [&'static str] = &[
-        "ID",
-        "RELEASE",
-        "ENVIRONMENT",
-        "STATE",
-        "DECISIONS",
-        "DIGEST",
-        "REQUESTED BY",
-        "SINCE",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        let approving = self
-            .decisions
-            .iter()
-            .filter(|decision| decision.decision == "approve")
-            .count();
-        vec![
-            self.id.clone(),
-            self.release.clone(),
-            self.environment.clone(),
-            self.state.clone(),
-            format!("{approving} of {}", self.required.count),
-            short(&self.digest),
-            self.requested_by.clone(),
-            time(self.created_at),
-        ]
-    }
-
-    fn key(&self) -> String {
-        self.id.clone()
-    }
-
-    fn fields(&self) -> Vec<(&'static str, String)> {
-        let excluded = self
-            .excluded
-            .iter()
-            .map(|excluded| format!("{} ({})", excluded.who, excluded.because));
-        vec![
-            ("ID", self.id.clone()),
-            ("STATE", self.state.clone()),
-            ("RELEASE", self.release.clone()),
-            ("SERVICE", self.service.clone()),
-            ("ENVIRONMENT", self.environment.clone()),
-            ("DEPLOYMENT", self.deployment.clone()),
-            ("DIGEST", self.digest.clone()),
-            ("PLAN", self.plan_digest.clone()),
-            (
-                "REQUIRED",
-                format!("{} with the role {}", self.required.count, self.required.role),
-            ),
-            (
-                "REQUESTED",
-                format!("{} by {}", time(self.created_at), self.requested_by),
-            ),
-            ("BECAUSE", self.reason.clone().unwrap_or_default()),
-            ("MAY NOT DECIDE", excluded.collect::<Vec<_>>().join("\n")),
-            (
-                "DECIDED",
-                self.decisions.iter().map(decided).collect::<Vec<_>>().join("\n"),
-            ),
-            (
-                "YOU",
-                if self.mine { "may decide" } else { "may not decide" }.to_owned(),
-            ),
-        ]
-    }
-}
-
-fn decided(decision: &Decision) -> String {
-    let comment = decision
-        .comment
-        .as_ref()
-        .map(|comment| format!(": {comment}"))
-        .unwrap_or_default();
-    format!(
-        "{} {} by {}{comment}",
-        time(decision.at),
-        decision.decision,
-        decision.by
-    )
+    Ok(answer.trim().to_owned())
 }

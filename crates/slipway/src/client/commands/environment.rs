@@ -10,8 +10,9 @@ use crate::client::{
 };
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use slipway_api_types::registry::{
-    ApprovalRule, CreateEnvironment, Environment, EnvironmentSettings, UpdateEnvironment, Wave,
+use slipway_api_types::{
+    approval::ApprovalRule,
+    registry::{CreateEnvironment, Environment, EnvironmentSettings, UpdateEnvironment, Wave},
 };
 use std::path::PathBuf;
 
@@ -71,8 +72,8 @@ pub(crate) struct Update {
 /// How deployments are done in an environment.
 #[derive(Debug, Args)]
 pub(crate) struct Settings {
-    /// How many people must approve, and the role each must hold: 1:authority
-    #[arg(long, value_name = "COUNT:ROLE", value_parser = parse::approvals)]
+    /// How many people must approve, and the role each must hold: 1:authority; or a file with the whole rule as JSON: @rule.json
+    #[arg(long, value_name = "COUNT:ROLE|@FILE", value_parser = parse::approvals)]
     approvals: Option<ApprovalRule>,
     /// A wave of targets, chosen by label; repeat in order. eu=region=eu[,max-parallel=1][,max-failures=0][,soak=PT5M]
     #[arg(long = "wave", value_name = "WAVE", value_parser = parse::wave)]

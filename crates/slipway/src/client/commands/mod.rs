@@ -1,6 +1,7 @@
 //! The commands, a file a noun: its arguments, what it sends, and how it is shown.
 
 pub(crate) mod approve;
+mod approve_show;
 pub(crate) mod audit;
 pub(crate) mod certificate;
 pub(crate) mod cluster;
