@@ -25,6 +25,40 @@ pub struct CreateDeployment {
     /// Take over fields that other field managers own.
     #[serde(default)]
     pub force_conflicts: bool,
+    /// Go on without every gate that policies let go, in an emergency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<Emergency>,
+}
+
+/// Why somebody goes on without what is asked for: read by those who answer for it afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Emergency {
+    /// Why, in their words.
+    #[schema(min_length = 1, max_length = 2000)]
+    pub justification: String,
+    /// What it is about: a reference to an incident.
+    #[schema(min_length = 1, max_length = 200)]
+    pub incident: String,
+}
+
+/// Has a deployment go on without one gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateOverride {
+    /// Which gate.
+    #[schema(example = "evidence")]
+    pub gate: String,
+    /// Why, in their words.
+    #[schema(
+        min_length = 1,
+        max_length = 2000,
+        example = "The scanner is down, and the shop is."
+    )]
+    pub justification: String,
+    /// What it is about: a reference to an incident.
+    #[schema(min_length = 1, max_length = 200, example = "INC-42")]
+    pub incident: String,
 }
 
 /// One gate's verdict.
@@ -167,9 +201,15 @@ pub struct Deployment {
     /// Where the service landed in this environment before, and still is; only where one deployment is shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former_targets: Vec<FormerTarget>,
+    /// Gates that it goes, or went, on without, as somebody took on themselves: each gate's reason says who, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overridden: Vec<String>,
     /// The request for approval, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<String>,
+    /// The request that is to be answered afterwards, if it goes on without a gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_afterwards: Option<String>,
     /// What it rolls back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolls_back: Option<String>,

@@ -20,6 +20,7 @@ pub mod problem;
 pub mod process;
 pub mod registry;
 pub mod release;
+pub mod review;
 pub mod server;
 pub mod status;
 

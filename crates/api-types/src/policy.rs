@@ -57,6 +57,22 @@ pub struct PolicyDocument {
     #[serde(default)]
     #[schema(max_items = 50)]
     pub examples: Vec<PolicyExample>,
+    /// What it lets go in an emergency; nothing when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<PolicyBreakGlass>,
+}
+
+/// What a policy lets go in an emergency, by people with the permission `deployment.override`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"gates": ["evidence", "approval"], "approval": {"role": "authority", "count": 1, "expires_after": "PT24H"}}))]
+pub struct PolicyBreakGlass {
+    /// Which gates: `process`, `promotion`, `evidence`, `policy`, `approval`, `schedule` or `rollback`.
+    #[schema(min_items = 1, max_items = 7)]
+    pub gates: Vec<String>,
+    /// Who must answer for it afterwards, and by when (`expires_after`, a day unless given); one authority when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalRule>,
 }
 
 /// Which deployments a policy covers: those that fit all of it. What is empty fits every one.

@@ -13,8 +13,22 @@ pub struct Status {
     pub active: ActiveCounts,
     /// How many requests for approval are pending.
     pub pending_approvals: u64,
+    /// What went on without a gate, in an emergency, and is not done with.
+    #[serde(default)]
+    pub emergencies: Emergencies,
     /// When this was read (database time).
     pub at: Timestamp,
+}
+
+/// What went on without a gate, in an emergency, and is not done with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Emergencies {
+    /// How many deployments nobody has answered for yet.
+    pub unanswered: u64,
+    /// How many of these are late.
+    pub overdue: u64,
+    /// How many reviews are open.
+    pub open_reviews: u64,
 }
 
 /// Deployments that have not ended.

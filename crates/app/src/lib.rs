@@ -30,6 +30,7 @@ pub mod policies;
 pub mod processes;
 pub mod record;
 pub mod releases;
+pub mod reviews;
 mod secrets;
 pub mod servers;
 pub mod services;

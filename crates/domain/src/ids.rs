@@ -77,6 +77,10 @@ ids! {
     DelegationTag, DelegationId, "dlg";
     /// Somebody is away.
     AbsenceTag, AbsenceId, "abs";
+    /// Somebody goes on without a gate.
+    OverrideTag, OverrideId, "ovr";
+    /// A review after that.
+    ReviewTag, ReviewId, "rev";
     /// A policy: an organisation's own rules.
     PolicyTag, PolicyId, "pol";
     /// A process: the stages that releases go through.

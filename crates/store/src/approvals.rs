@@ -30,6 +30,7 @@ fn involvement(text: &str) -> Option<Involvement> {
         "editor" => Involvement::Editor,
         "sealer" => Involvement::Sealer,
         "requester" => Involvement::Requester,
+        "overrider" => Involvement::Overrider,
         _ => return None,
     })
 }
@@ -40,6 +41,7 @@ const fn involvement_text(how: Involvement) -> &'static str {
         Involvement::Editor => "editor",
         Involvement::Sealer => "sealer",
         Involvement::Requester => "requester",
+        Involvement::Overrider => "overrider",
     }
 }
 
@@ -395,6 +397,70 @@ pub async fn show_first(tx: &mut Tx, approval: &Approval, written: &Written) -> 
     .await?
     .rows_affected();
     exactly_one("showing approvers what they decide on", rows)
+}
+
+/// Withdraws a pending request that another one, which is answered afterwards, takes in.
+///
+/// # Errors
+/// [`Error::Guard`] when it was changed in between, or is not pending any more.
+pub async fn taken_in(tx: &mut Tx, approval: &Approval) -> Result<(), Error> {
+    let rows = sqlx::query(
+        "UPDATE approvals SET asked = 'afterwards', state = 'withdrawn', revision = revision + 1 \
+         WHERE id = $1 AND revision = $2 AND state = 'pending'",
+    )
+    .bind(approval.id.uuid())
+    .bind(approval.revision)
+    .execute(tx.conn())
+    .await?
+    .rows_affected();
+    exactly_one("taking an approval in", rows)
+}
+
+/// Keeps somebody from deciding on what a deployment asks people for, who had nothing to do with it before.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn involve(
+    tx: &mut Tx,
+    deployment: DeploymentId,
+    who: PrincipalId,
+    how: Involvement,
+) -> Result<(), Error> {
+    let involved = Involved {
+        principal: who.uuid(),
+        r#as: involvement_text(how).to_owned(),
+        through_delegate: false,
+    };
+    sqlx::query(
+        "UPDATE approvals SET involved = involved || $2, revision = revision + 1 \
+         WHERE deployment_id = $1 AND state IN ('pending', 'approved') AND NOT involved @> $2",
+    )
+    .bind(deployment.uuid())
+    .bind(serde_json::json!([involved]))
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Has a pending request answered afterwards: it holds up nothing any more.
+///
+/// # Errors
+/// [`Error::Guard`] when it was changed in between, or is not pending any more.
+pub async fn answered_afterwards(tx: &mut Tx, approval: &Approval, written: &Written) -> Result<(), Error> {
+    let rows = sqlx::query(
+        "UPDATE approvals SET asked = 'afterwards', required = $2, requirements = $3, document = $4, document_digest = $5, \
+         look_at = now(), revision = revision + 1 WHERE id = $1 AND revision = $6 AND state = 'pending'",
+    )
+    .bind(approval.id.uuid())
+    .bind(required(&approval.requirements))
+    .bind(serde_json::json!(approval.requirements))
+    .bind(serde_json::json!(written.document))
+    .bind(written.digest.to_string())
+    .bind(approval.revision)
+    .execute(tx.conn())
+    .await?
+    .rows_affected();
+    exactly_one("having an approval answered afterwards", rows)
 }
 
 /// Withdraws the decisions that stand; says how many.

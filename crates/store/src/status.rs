@@ -102,6 +102,43 @@ pub async fn latest(tx: &mut Tx, visible: &Visible) -> Result<Vec<Latest>, Error
         .collect()
 }
 
+/// What went on without a gate, and is not done with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Emergencies {
+    /// How many nobody has answered for yet.
+    pub unanswered: i64,
+    /// How many of these are late.
+    pub overdue: i64,
+    /// How many reviews are open.
+    pub reviews: i64,
+}
+
+/// What went on without a gate, of those that may be seen.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn emergencies(tx: &mut Tx, visible: &Visible) -> Result<Emergencies, Error> {
+    let (everything, teams, environments) = seen_by(visible);
+    let row = sqlx::query(
+        "SELECT count(a.id) AS unanswered, count(a.id) FILTER (WHERE a.told->>'overdue' = 'true') AS overdue, \
+            count(r.id) FILTER (WHERE r.closed_at IS NULL) AS reviews \
+         FROM reviews r JOIN deployments d ON d.id = r.deployment_id JOIN services s ON s.id = d.service_id \
+         LEFT JOIN approvals a ON a.deployment_id = d.id AND a.asked = 'afterwards' AND a.state = 'pending' \
+         WHERE (r.closed_at IS NULL OR a.id IS NOT NULL) AND ($1 OR s.team_id = ANY($2) OR d.environment_id = ANY($3))",
+    )
+    .bind(everything)
+    .bind(&teams)
+    .bind(&environments)
+    .fetch_one(tx.conn())
+    .await?;
+    let cols = Cols::new("reviews", &row);
+    Ok(Emergencies {
+        unanswered: cols.get("unanswered")?,
+        overdue: cols.get("overdue")?,
+        reviews: cols.get("reviews")?,
+    })
+}
+
 /// How many deployments are in each state that has not ended, and how many requests for approval are pending, of those
 /// that may be seen.
 ///

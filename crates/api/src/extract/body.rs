@@ -13,7 +13,7 @@ use axum::{
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use slipway_api_types::{
-    Reason, approval, component, deployment, evidence, identity, policy, process, registry, release,
+    Reason, approval, component, deployment, evidence, identity, policy, process, registry, release, review,
 };
 use utoipa::ToSchema;
 
@@ -41,6 +41,7 @@ inputs! {
     approval::CreateDecision,
     component::CreateComponent,
     deployment::CreateDeployment,
+    deployment::CreateOverride,
     evidence::CreateEvidenceKey,
     evidence::CreateEvidenceSchema,
     identity::CreateRoleBinding,
@@ -50,6 +51,7 @@ inputs! {
     policy::EvaluatePolicies,
     policy::PolicyReportRequest,
     process::CreateProcess,
+    review::CloseReview,
     process::CreateProcessVersion,
     registry::CreateCluster,
     registry::CreateEnvironment,

@@ -105,6 +105,12 @@ kinds! {
         "The deployment has changed nothing on any target.";
     NEWER_DEPLOYMENT = "newer-deployment", 409, "A newer deployment has been at work",
         "Rolling this one back would undo the newer one's work unseen. Roll back the newer one.";
+    NOT_OVERRIDABLE = "not-overridable", 409, "No policy lets this gate go",
+        "In an emergency a deployment goes on only without gates that every policy in force there that has a clause `break_glass` names. `detail` says which may go.";
+    ALREADY_OVERRIDDEN = "already-overridden", 409, "The gate was overridden before",
+        "Who took that on themselves, and why, is in the gate and in the record.";
+    REVIEW_CLOSED = "review-closed", 409, "The review is closed",
+        "A review is closed once, with what was found.";
     APPROVAL_STATE = "approval-state", 409, "The request for approval is over",
         "A decision is taken only while it is pending.";
     APPROVAL_DIGEST = "approval-digest", 409, "That is not what is to be decided on",

@@ -16,6 +16,7 @@ mod releases;
 mod reports;
 mod requirement;
 mod resolve;
+mod reviews;
 mod role_bindings;
 mod servers;
 mod services;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(releases::routes())
         .merge(deployments::routes())
         .merge(approvals::routes())
+        .merge(reviews::routes())
         .merge(policies::routes())
         .merge(evidence::routes())
         .merge(processes::routes())

@@ -13,7 +13,9 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::Response,
 };
-use slipway_api_types::status::{ActiveCounts, LatestDeployment, RunningRelease, ServiceStatus, Status};
+use slipway_api_types::status::{
+    ActiveCounts, Emergencies, LatestDeployment, RunningRelease, ServiceStatus, Status,
+};
 use slipway_app::status::StatusView;
 use slipway_domain::identity::Actor;
 use std::{collections::BTreeMap, sync::Arc};
@@ -61,7 +63,12 @@ impl Shown {
     fn of(view: StatusView) -> Result<Self, Failure> {
         let body = wire(view);
         // When it was read is not part of what it says.
-        let said = (&body.services, &body.active, &body.pending_approvals);
+        let said = (
+            &body.services,
+            &body.active,
+            &body.pending_approvals,
+            &body.emergencies,
+        );
         Ok(Self {
             tag: ETag::of_body(&encode(&said)?),
             body: encode(&body)?.into(),
@@ -121,6 +128,11 @@ fn wire(view: StatusView) -> Status {
             rolling_back: count("rolling_back"),
         },
         pending_approvals: u64::try_from(view.pending_approvals).unwrap_or(0),
+        emergencies: Emergencies {
+            unanswered: u64::try_from(view.emergencies.unanswered).unwrap_or(0),
+            overdue: u64::try_from(view.emergencies.overdue).unwrap_or(0),
+            open_reviews: u64::try_from(view.emergencies.reviews).unwrap_or(0),
+        },
         at: view.at,
     }
 }

@@ -9,11 +9,11 @@ use slipway_domain::{
         delegation::At, document::asked_by, merge::again, people,
     },
     deployment::Deployment,
-    gates::Facts,
+    gates::{Facts, overrides},
     ids::{ApprovalId, Fresh as _},
     release::{Release, Seal},
 };
-use slipway_store::{approvals, delegations, deployments::Row};
+use slipway_store::{approvals, delegations, deployments::Row, overrides as stored};
 
 /// Who may not decide: whoever made or asked for it, and whoever had a delegate who did.
 async fn involved(
@@ -27,6 +27,8 @@ async fn involved(
     involved.extend(release.editors.iter().map(|id| (*id, Involvement::Editor)));
     involved.push((seal.by, Involvement::Sealer));
     involved.push((deployment.requested_by, Involvement::Requester));
+    let overriders = stored::people(tx, deployment.id).await?;
+    involved.extend(overriders.iter().map(|id| (*id, Involvement::Overrider)));
     let ids: Vec<_> = involved.iter().map(|(who, _)| *who).collect();
     let place = standing::place(deployment);
     let at = At {
@@ -118,6 +120,75 @@ pub(crate) async fn ask(
         "approval": approval.id, "asked": asked.as_str(), "digest": approval.digest, "plan_digest": approval.plan_digest,
         "document_digest": approval.document.as_ref().map(|written| written.digest),
         "requirements": approval.requirements,
+    }));
+    record::by_system(tx, change).await
+}
+
+/// Asks those who must answer for it that a deployment goes on without gates, once for all of them. Where approval is one of
+/// them, those who were asked before are asked afterwards, too.
+pub(crate) async fn answer_for(
+    tx: &mut Tx,
+    row: &Row,
+    facts: &Facts,
+    release: Option<&Release>,
+    approval_too: bool,
+) -> Result<(), Error> {
+    let d = &row.deployment;
+    for who in stored::people(tx, d.id).await? {
+        approvals::involve(tx, d.id, who, Involvement::Overrider).await?;
+    }
+    let answers = overrides::answers(&facts.policies);
+    let mut pending = approvals::of(tx, &[d.id]).await?;
+    pending.retain(|one| {
+        one.state == ApprovalState::Pending && (one.asked == Asked::Afterwards || approval_too)
+    });
+    // One that is answered afterwards already takes in what was asked before.
+    pending.sort_by_key(|one| one.asked == Asked::Before);
+    let mut pending = pending.into_iter();
+    let Some(mut approval) = pending.next() else {
+        return ask(tx, row, facts, release, answers, Asked::Afterwards).await;
+    };
+    let Some(release) = release else {
+        return Err(Error::internal(format!(
+            "the release of deployment {} is gone",
+            d.id
+        )));
+    };
+    let mut requirements = approval.requirements;
+    requirements.extend(answers);
+    for taken_in in pending {
+        requirements.extend(taken_in.requirements.clone());
+        take_in(tx, d, &taken_in, &approval.id).await?;
+    }
+    approval.requirements = again(requirements);
+    approval.asked = Asked::Afterwards;
+    let written = document::written(tx, row, facts, release).await?;
+    approvals::answered_afterwards(tx, &approval, &written).await?;
+    let because = "it goes on without it, in an emergency";
+    let withdrawn = approvals::withdraw_decisions(tx, approval.id, because).await?;
+    let message = format!(
+        "{} to {} goes on without approval, and needs it afterwards: by {}",
+        d.release_name(),
+        d.environment_name,
+        count(approval.people())
+    );
+    let change = record::Change::of(d, "approval.change", message).with(json!({
+        "approval": approval.id, "asked": Asked::Afterwards.as_str(), "state": ApprovalState::Pending.as_str(),
+        "withdrawn": withdrawn, "requirements": approval.requirements, "document_digest": written.digest,
+    }));
+    record::by_system(tx, change).await
+}
+
+/// What was asked before is asked afterwards, by another request.
+async fn take_in(tx: &mut Tx, d: &Deployment, taken_in: &Approval, by: &ApprovalId) -> Result<(), Error> {
+    approvals::taken_in(tx, taken_in).await?;
+    let message = format!(
+        "what was asked for {} to {} is answered afterwards",
+        d.release_name(),
+        d.environment_name
+    );
+    let change = record::Change::of(d, "approval.change", message).with(json!({
+        "approval": taken_in.id, "asked": Asked::Afterwards.as_str(), "state": ApprovalState::Withdrawn.as_str(), "by": by,
     }));
     record::by_system(tx, change).await
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use slipway_domain::{
     approval::{
         Approval, ApprovalState, Asked as When, Document, Written,
-        document::{About, Asked, Change, Part, Proof, Window},
+        document::{About, Asked, Change, Overridden, Part, Proof, Window},
     },
     deployment::Deployment,
     gates::{Facts, evidence},
@@ -51,7 +51,16 @@ pub(crate) fn about(row: &Row, facts: &Facts, release: &Release, now: jiff::Time
             expires_at: d.expires_at,
         },
         force_conflicts: d.force_conflicts,
-        overridden: Vec::new(),
+        overridden: facts
+            .overrides
+            .iter()
+            .map(|one| Overridden {
+                gate: one.gate,
+                by: one.by.clone(),
+                justification: one.justification.clone(),
+                incident: one.incident.clone(),
+            })
+            .collect(),
     }
 }
 

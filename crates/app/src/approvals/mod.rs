@@ -13,7 +13,7 @@ mod input;
 mod standing;
 mod tell;
 
-pub(crate) use ask::want;
+pub(crate) use ask::{answer_for, want};
 pub use decide::{Decide, Decided, decide};
 pub(crate) use document::refresh;
 pub(crate) use facts::facts;

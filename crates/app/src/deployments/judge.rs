@@ -20,7 +20,7 @@ use slipway_store as store;
 use slipway_store::{
     deployment_targets,
     deployments::{self, Row},
-    drift_targets, environments, releases, renderings, targets, work,
+    drift_targets, environments, overrides, releases, renderings, targets, work,
 };
 use slipway_telemetry::trace;
 use tracing::Instrument as _;
@@ -38,7 +38,7 @@ pub(crate) async fn facts(tx: &mut Tx, row: &Row) -> Result<Facts, Error> {
 }
 
 /// All of it but for what became of the requests for approval, which is about the rest; and the release.
-async fn gathered(tx: &mut Tx, row: &Row) -> Result<(Facts, Option<Release>), Error> {
+pub(super) async fn gathered(tx: &mut Tx, row: &Row) -> Result<(Facts, Option<Release>), Error> {
     let d = &row.deployment;
     let release = match d.release {
         Some(id) => releases::get(tx, id).await?,
@@ -110,6 +110,11 @@ async fn gathered(tx: &mut Tx, row: &Row) -> Result<(Facts, Option<Release>), Er
         kind: d.kind,
         release_problem,
         approvals: Vec::new(),
+        overrides: if lighter {
+            Vec::new()
+        } else {
+            overrides::of(tx, d.id).await?
+        },
         schedule: schedule::Facts {
             not_before: d.not_before,
             expires_at: d.expires_at,
@@ -315,6 +320,13 @@ fn decide(gates: &[Gate], state: &State, expires_at: Timestamp, now: Timestamp) 
     }
 }
 
+/// Whoever took it on themselves is answered afterwards: nobody is asked before.
+fn approval_is_overridden(facts: &Facts) -> bool {
+    let mut overrides = facts.overrides.iter();
+    overrides.any(|one| one.gate == gates::GateName::Approval)
+        && gates::overrides::allowed(&facts.policies).contains(&gates::GateName::Approval)
+}
+
 /// What nobody answered in time was not rejected by anybody.
 fn in_time(transition: Transition, unanswered: bool) -> Transition {
     match transition {
@@ -353,7 +365,7 @@ async fn judged(tx: &mut Tx, row: Row) -> Result<bool, Error> {
     if row.deployment.kind == Kind::Deploy {
         Box::pin(approvals::refresh(tx, &row, &facts, release.as_ref())).await?;
         // Nobody is asked about what is refused anyway.
-        if facts.policies.refusals().next().is_none() {
+        if facts.policies.refusals().next().is_none() && !approval_is_overridden(&facts) {
             Box::pin(approvals::want(tx, &row, &facts, release.as_ref())).await?;
         }
         facts.approvals = Box::pin(approvals::facts(tx, &row, &facts, release.as_ref())).await?;

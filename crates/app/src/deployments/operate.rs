@@ -117,6 +117,7 @@ pub async fn retry(
         }
     };
     let input = Create {
+        break_glass: None,
         release,
         environment: d.environment.to_string(),
         not_before: None,

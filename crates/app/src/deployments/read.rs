@@ -7,6 +7,7 @@ use crate::{
 };
 use slipway_domain::{
     Digest,
+    approval::{ApprovalState, Asked},
     identity::Actor,
     ids::{ApprovalId, DeploymentId, TargetId},
     render::{Rendering, redact},
@@ -29,6 +30,8 @@ pub struct DeploymentView {
     pub requested_by: String,
     /// The request for approval, if there is one.
     pub approval: Option<ApprovalId>,
+    /// The request that is to be answered afterwards, if it went on without a gate.
+    pub approval_afterwards: Option<ApprovalId>,
     /// What keeps it from going on.
     pub blockers: Vec<explain::Blocker>,
     /// How many objects have drifted on targets where it is what runs.
@@ -57,11 +60,17 @@ async fn one(tx: &mut Tx, mut row: Row) -> Result<DeploymentView, Error> {
 async fn views(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<DeploymentView>, Error> {
     let ids: Vec<DeploymentId> = rows.iter().map(|r| r.deployment.id).collect();
     let mut targets = deployment_targets::of_many(tx, &ids).await?;
-    let asked: HashMap<_, _> = approvals::of(tx, &ids)
-        .await?
-        .into_iter()
-        .map(|a| (a.deployment, a.id))
-        .collect();
+    let mut asked: HashMap<_, ApprovalId> = HashMap::new();
+    let mut afterwards: HashMap<_, ApprovalId> = HashMap::new();
+    for approval in approvals::of(tx, &ids).await? {
+        let kept = match approval.asked {
+            Asked::Before => &mut asked,
+            Asked::Afterwards => &mut afterwards,
+        };
+        if approval.state != ApprovalState::Withdrawn || !kept.contains_key(&approval.deployment) {
+            kept.insert(approval.deployment, approval.id);
+        }
+    }
     let mut people: Vec<_> = rows.iter().map(|r| r.deployment.requested_by).collect();
     people.sort();
     people.dedup();
@@ -84,6 +93,7 @@ async fn views(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<DeploymentView>, Error
             .unwrap_or_else(|| row.deployment.requested_by.to_string());
         all.push(DeploymentView {
             approval: asked.get(&id).copied(),
+            approval_afterwards: afterwards.get(&id).copied(),
             row,
             targets,
             requested_by,

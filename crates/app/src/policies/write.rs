@@ -41,6 +41,9 @@ async fn known_groups(tx: &mut Tx, document: &Document, faults: &mut Faults) -> 
             approvals::known_groups(tx, &at, asked, faults).await?;
         }
     }
+    if let Some(clause) = &document.break_glass {
+        approvals::known_groups(tx, "/document/break_glass/approval", &clause.approval, faults).await?;
+    }
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use slipway_domain::identity::{Actor, Lacking, Permission, Place, Visible};
 use slipway_store::status;
 use std::collections::BTreeMap;
 
-pub use slipway_store::status::{Latest, Running};
+pub use slipway_store::status::{Emergencies, Latest, Running};
 
 /// Everything at once.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct StatusView {
     pub active: BTreeMap<String, i64>,
     /// How many requests for approval are pending.
     pub pending_approvals: i64,
+    /// What went on without a gate, and is not done with.
+    pub emergencies: Emergencies,
     /// When this was read.
     pub at: Timestamp,
 }
@@ -50,6 +52,7 @@ async fn read(tx: &mut Tx, visible: &Visible) -> Result<StatusView, Error> {
         latest: status::latest(tx, visible).await?,
         active,
         pending_approvals,
+        emergencies: status::emergencies(tx, visible).await?,
         at: tx.now,
     })
 }

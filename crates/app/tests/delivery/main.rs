@@ -8,6 +8,7 @@ mod authorisation;
 mod claims;
 mod create;
 mod drift;
+mod emergencies;
 mod evidence;
 mod gates;
 mod heal;

@@ -45,7 +45,7 @@ async fn activate(shop: &Shop, by: &str, name: &str, version: i64) -> Result<Pol
 }
 
 /// Written by `ada`, put in force by `abe`.
-async fn in_force(shop: &Shop, name: &str, document: Document) {
+pub(crate) async fn in_force(shop: &Shop, name: &str, document: Document) {
     write(shop, name, document).await.unwrap();
     activate(shop, "abe", name, 1).await.unwrap();
 }

@@ -138,6 +138,13 @@ pub(crate) const DAMAGES: &[Damage] = &[
     // 2
     damage(
         Gated,
+        "overridden_and_nobody_answers",
+        "deployment {succeeded}",
+        "INSERT INTO overrides (id, deployment_id, gate, break_glass, principal_id, justification, incident) \
+         SELECT gen_random_uuid(), id, 'evidence', false, requested_by, 'none', 'none' FROM deployments WHERE id = '{succeeded}'",
+    ),
+    damage(
+        Gated,
         "admitted_with_open_gate",
         "deployment {succeeded}",
         "UPDATE deployments SET gates = jsonb_set(gates, '{0,verdict}', '\"waiting\"') WHERE id = '{succeeded}'",

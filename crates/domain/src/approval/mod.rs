@@ -138,6 +138,8 @@ pub enum Involvement {
     Sealer,
     /// Asked for the deployment.
     Requester,
+    /// Took it on themselves that it goes on without a gate.
+    Overrider,
 }
 
 impl Involvement {
@@ -149,6 +151,7 @@ impl Involvement {
             Self::Editor => "edited",
             Self::Sealer => "sealed",
             Self::Requester => "requested",
+            Self::Overrider => "overrode",
         }
     }
 }

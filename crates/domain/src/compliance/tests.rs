@@ -149,6 +149,7 @@ fn gate_facts(stage: &StageFacts) -> gates::Facts {
     });
     gates::Facts {
         asked_for: Vec::new(),
+        overrides: Vec::new(),
         kind: Kind::Deploy,
         release_problem: None,
         process: process::Facts {
@@ -179,6 +180,7 @@ fn gate_facts(stage: &StageFacts) -> gates::Facts {
             release: "storefront@1.0.0".to_owned(),
         }),
         policies: Judgement {
+            break_glass: Vec::new(),
             rules: vec![
                 rule("pinned", Kept::Kept, Effect::Refuse),
                 rule("late", Kept::NotKept, Effect::Warn),

@@ -9,6 +9,7 @@
 pub mod approval;
 pub mod concurrency;
 pub mod evidence;
+pub mod overrides;
 pub mod policy;
 pub mod process;
 pub mod promotion;
@@ -22,9 +23,10 @@ use crate::{
     policy::Judgement,
 };
 use jiff::Timestamp;
+use overrides::Override;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// The gates there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -51,6 +53,19 @@ pub enum GateName {
 }
 
 impl GateName {
+    /// Every gate.
+    pub const ALL: [Self; 9] = [
+        Self::Release,
+        Self::Process,
+        Self::Promotion,
+        Self::Evidence,
+        Self::Policy,
+        Self::Approval,
+        Self::Schedule,
+        Self::Rollback,
+        Self::Concurrency,
+    ];
+
     /// As written in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -65,6 +80,18 @@ impl GateName {
             Self::Rollback => "rollback",
             Self::Concurrency => "concurrency",
         }
+    }
+}
+
+impl FromStr for GateName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|gate| gate.as_str() == text);
+        found.ok_or_else(|| {
+            let all: Vec<_> = Self::ALL.iter().map(|gate| gate.as_str()).collect();
+            format!("a gate is one of {}", all.join(", "))
+        })
     }
 }
 
@@ -128,6 +155,12 @@ impl Verdict {
         }
     }
 
+    /// Whether it holds.
+    #[must_use]
+    pub const fn is_satisfied(&self) -> bool {
+        matches!(self, Self::Satisfied { .. })
+    }
+
     /// The reason, whatever the verdict.
     #[must_use]
     pub fn reason(&self) -> &str {
@@ -168,6 +201,8 @@ pub struct Facts {
     pub asked_for: Vec<(Source, Requirement)>,
     /// Requests for approval; empty when nobody was asked.
     pub approvals: Vec<approval::Facts>,
+    /// Gates that somebody took it on themselves to go on without.
+    pub overrides: Vec<Override>,
     /// When it may start.
     pub schedule: schedule::Facts,
     /// What could be rolled back to.
@@ -236,6 +271,7 @@ pub fn evaluate(facts: &Facts, now: Timestamp) -> Vec<Gate> {
         GateName::Concurrency,
         concurrency::judge(&facts.concurrency),
     ));
+    overrides::apply(&mut gates, &facts.overrides, &facts.policies);
     gates
 }
 

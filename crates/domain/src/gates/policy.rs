@@ -58,7 +58,12 @@ mod tests {
 
     fn judged(rules: Vec<RuleVerdict>) -> Verdict {
         let policies = vec![("careful".parse().unwrap(), 3)];
-        judge(&Judgement { rules, policies }).0
+        judge(&Judgement {
+            rules,
+            policies,
+            break_glass: Vec::new(),
+        })
+        .0
     }
 
     #[test]

@@ -18,7 +18,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-fn at(second: i64) -> Timestamp {
+pub(in crate::gates) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
@@ -32,7 +32,7 @@ fn of_environment(count: u32) -> Vec<Merged> {
     merge(vec![(environment(), Requirement::new(Role::Authority, count))])
 }
 
-fn good() -> Facts {
+pub(in crate::gates) fn good() -> Facts {
     Facts {
         kind: Kind::Deploy,
         release_problem: None,
@@ -80,6 +80,7 @@ fn good() -> Facts {
             names: BTreeMap::default(),
         }],
         asked_for: Vec::new(),
+        overrides: Vec::new(),
         schedule: schedule::Facts {
             not_before: None,
             expires_at: at(1000),
@@ -130,6 +131,7 @@ fn says(kept: Kept, effect: Effect) -> Judgement {
             because: Vec::new(),
         }],
         policies: vec![(policy, 1)],
+        break_glass: Vec::new(),
     }
 }
 

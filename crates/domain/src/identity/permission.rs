@@ -27,8 +27,12 @@ pub enum Permission {
     DeploymentOperate,
     /// Roll back.
     DeploymentRollBack,
+    /// Go on without a gate, in an emergency, as far as policies let it.
+    DeploymentOverride,
     /// Approve or reject.
     ApprovalDecide,
+    /// Close reviews of what went on without a gate.
+    ReviewWrite,
     /// Read the audit chain.
     AuditRead,
     /// People, machines, role bindings, other people's tokens.
@@ -51,7 +55,7 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Read,
         Self::ServiceWrite,
         Self::ComponentWrite,
@@ -63,7 +67,9 @@ impl Permission {
         Self::DeploymentCreate,
         Self::DeploymentOperate,
         Self::DeploymentRollBack,
+        Self::DeploymentOverride,
         Self::ApprovalDecide,
+        Self::ReviewWrite,
         Self::AuditRead,
         Self::IdentityManage,
         Self::TeamWrite,
@@ -90,7 +96,9 @@ impl Permission {
             Self::DeploymentCreate => "deployment.create",
             Self::DeploymentOperate => "deployment.operate",
             Self::DeploymentRollBack => "deployment.roll_back",
+            Self::DeploymentOverride => "deployment.override",
             Self::ApprovalDecide => "approval.decide",
+            Self::ReviewWrite => "review.write",
             Self::AuditRead => "audit.read",
             Self::IdentityManage => "identity.manage",
             Self::TeamWrite => "team.write",

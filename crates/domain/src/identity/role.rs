@@ -81,8 +81,15 @@ impl Role {
                 P::DeploymentCreate,
                 P::DeploymentOperate,
                 P::DeploymentRollBack,
+                P::ReviewWrite,
             ],
-            Self::Authority => &[P::Read, P::ApprovalDecide, P::PolicyWrite, P::ProcessActivate],
+            Self::Authority => &[
+                P::Read,
+                P::DeploymentOverride,
+                P::ApprovalDecide,
+                P::PolicyWrite,
+                P::ProcessActivate,
+            ],
             Self::Auditor => &[P::Read, P::AuditRead],
             Self::Admin => &[
                 P::Read,

@@ -9,6 +9,7 @@ use crate::{
     approval::Requirement,
     deployment::Kind,
     evidence,
+    gates::overrides::Clause,
     registry::{Criticality, Tier},
 };
 use jiff::SignedDuration;
@@ -34,6 +35,9 @@ pub struct Document {
     pub rules: Vec<Rule>,
     /// What it says of some facts: checked before it is put in force.
     pub examples: Vec<Example>,
+    /// What it lets go in an emergency; nothing when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<Clause>,
 }
 
 /// Which deployments a policy covers: those that fit all of it. What is empty fits every one.
@@ -331,6 +335,9 @@ impl Document {
     /// Everything that is wrong with it but its expressions.
     pub(super) fn faults(&self) -> Faults {
         let mut faults = Faults::new();
+        if let Some(clause) = &self.break_glass {
+            faults.nest("/break_glass", clause.faults());
+        }
         if self.description.chars().count() > 2_000 {
             faults.add("/description", "has 2000 characters at most");
         }

@@ -9,6 +9,7 @@ use crate::{
     Faults, Name,
     approval::Requirement,
     deployment::Kind,
+    gates::overrides::Lets,
     registry::{Criticality, Tier},
 };
 use serde::{Deserialize, Serialize};
@@ -85,9 +86,22 @@ pub struct Judgement {
     pub rules: Vec<RuleVerdict>,
     /// The policies that cover it, with the versions that were judged by.
     pub policies: Vec<(Name, i64)>,
+    /// What those among them that say so let go in an emergency.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub break_glass: Vec<Lets>,
 }
 
 impl Judgement {
+    fn covered_by(&mut self, policy: &Policy) {
+        self.policies.push((policy.name.clone(), policy.version));
+        let lets = policy.document.break_glass.as_ref().map(|clause| Lets {
+            policy: policy.name.clone(),
+            version: policy.version,
+            clause: clause.clone(),
+        });
+        self.break_glass.extend(lets);
+    }
+
     /// The rules that let no deployment start.
     pub fn refusals(&self) -> impl Iterator<Item = &RuleVerdict> {
         self.rules.iter().filter(|rule| rule.refuses())
@@ -153,7 +167,7 @@ pub fn judge<'p>(
         .into_iter()
         .filter(|policy| policy.document.scope.covers(place))
     {
-        judgement.policies.push((policy.name.clone(), policy.version));
+        judgement.covered_by(policy);
         for rule in &policy.rules {
             judgement.rules.push(policy.verdict(rule, facts, explained));
         }
@@ -169,7 +183,7 @@ pub fn unjudged<'p>(policies: impl IntoIterator<Item = &'p Policy>, place: &Plac
         .into_iter()
         .filter(|policy| policy.document.scope.covers(place))
     {
-        judgement.policies.push((policy.name.clone(), policy.version));
+        judgement.covered_by(policy);
         judgement
             .rules
             .extend(policy.rules.iter().map(|rule| RuleVerdict {

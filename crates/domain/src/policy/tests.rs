@@ -23,6 +23,7 @@ fn document(rules: Vec<Rule>) -> Document {
         scope: Scope::default(),
         rules,
         examples: Vec::new(),
+        break_glass: None,
     }
 }
 

@@ -64,6 +64,7 @@ impl World {
                 release: "shop".to_owned(),
             },
             policies: Judgement::default(),
+            overrides: Vec::new(),
             asked_for: d
                 .approval
                 .iter()

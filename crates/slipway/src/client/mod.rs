@@ -20,7 +20,7 @@ use crate::server;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use commands::{
     approve, audit, certificate, cluster, component, deploy, drift, environment, events, evidence, identity,
-    policy, process, release, role_binding, service, status, target, team, token,
+    policy, process, release, review, role_binding, service, status, target, team, token,
 };
 use exit::{Exit, Failure};
 use http::Api;
@@ -119,6 +119,9 @@ enum Command {
     Drift(drift::Drift),
     /// Approvals: see what waits for you, and decide
     Approve(approve::Approve),
+    /// Reviews of what went on without a gate, in an emergency
+    #[command(subcommand)]
+    Review(review::Command),
     /// Policies: your organisation's own rules about what may go where
     #[command(subcommand)]
     Policy(policy::Command),
@@ -218,6 +221,7 @@ async fn dispatch(command: Command, global: &Global, out: Out) -> Result<(), Fai
         Command::Deploy(command) => command.run(&context()?).await,
         Command::Drift(drift) => drift.run(&context()?).await,
         Command::Approve(approve) => approve.run(&context()?).await,
+        Command::Review(command) => command.run(&context()?).await,
         Command::Policy(command) => command.run(&context()?).await,
         Command::Process(command) => command.run(&context()?).await,
         Command::Evidence(command) => command.run(&context()?).await,

@@ -114,11 +114,24 @@ pub(super) const CHECKS: &[Check] = &[
         of: Of::Deployment,
         grace: None,
         sql: "SELECT d.id, (d.settings->'approvals'->>'count') || ' with the role ' || (d.settings->'approvals'->>'role') || ' were to approve' AS detail \
-              FROM deployments d WHERE d.started_at IS NOT NULL AND d.kind = 'deploy' AND NOT d.heals AND (\
+              FROM deployments d WHERE d.started_at IS NOT NULL AND d.kind = 'deploy' AND NOT d.heals \
+              AND NOT EXISTS (SELECT 1 FROM overrides o WHERE o.deployment_id = d.id AND o.gate = 'approval') AND (\
                   EXISTS (SELECT 1 FROM approvals a WHERE a.deployment_id = d.id AND a.asked = 'before' AND a.state <> 'approved') \
                   OR (d.settings ? 'approvals' AND d.settings->'approvals' <> 'null'::jsonb AND NOT EXISTS (\
                       SELECT 1 FROM approvals a WHERE a.deployment_id = d.id AND a.state = 'approved' \
                       AND a.required >= (d.settings->'approvals'->>'count')::int AND a.role = d.settings->'approvals'->>'role')))",
+    },
+    Check {
+        invariant: Gated,
+        name: "overridden_and_nobody_answers",
+        found: "it went on without a gate, and nobody is asked to answer for it, or there is no review of it",
+        remedy: UNGATED,
+        of: Of::Deployment,
+        grace: None,
+        sql: "SELECT d.id, string_agg(o.gate || ' by ' || p.subject, ', ') AS detail FROM deployments d \
+              JOIN overrides o ON o.deployment_id = d.id JOIN principals p ON p.id = o.principal_id \
+              WHERE NOT EXISTS (SELECT 1 FROM approvals a WHERE a.deployment_id = d.id AND a.asked = 'afterwards') \
+              OR NOT EXISTS (SELECT 1 FROM reviews r WHERE r.deployment_id = d.id) GROUP BY d.id",
     },
     Check {
         invariant: Gated,
@@ -144,7 +157,8 @@ pub(super) const CHECKS: &[Check] = &[
         grace: None,
         sql: "SELECT c.id, p.kind || ' ' || p.subject AS detail FROM decisions c JOIN approvals a ON a.id = c.approval_id \
               JOIN principals p ON p.id = c.principal_id WHERE p.kind <> 'human' \
-              OR EXISTS (SELECT 1 FROM jsonb_array_elements(a.involved) i WHERE i->>'principal' IN (c.principal_id::text, c.of_id::text))",
+              OR EXISTS (SELECT 1 FROM jsonb_array_elements(a.involved) i WHERE i->>'principal' IN (c.principal_id::text, c.of_id::text) \
+                  AND (c.withdrawn_at IS NULL OR i->>'as' <> 'overrider'))",
     },
     Check {
         invariant: Gated,
@@ -182,7 +196,8 @@ pub(super) const CHECKS: &[Check] = &[
         grace: Some(Grace::Overlap),
         sql: "SELECT d.id, 'promotes from ' || f.name AS detail FROM deployments d JOIN environments e ON e.id = d.environment_id \
               JOIN environments f ON f.id = e.promotes_from \
-              WHERE d.started_at IS NOT NULL AND d.kind = 'deploy' AND NOT d.heals AND NOT EXISTS (SELECT 1 FROM deployments s \
+              WHERE d.started_at IS NOT NULL AND d.kind = 'deploy' AND NOT d.heals \
+              AND NOT EXISTS (SELECT 1 FROM overrides o WHERE o.deployment_id = d.id AND o.gate = 'promotion') AND NOT EXISTS (SELECT 1 FROM deployments s \
                   WHERE s.service_id = d.service_id AND s.environment_id = f.id AND s.release_digest = d.release_digest \
                   AND s.kind = 'deploy' AND NOT s.heals AND s.state = 'succeeded' AND s.finished_at <= d.started_at + make_interval(secs => $1))",
     },
@@ -194,7 +209,8 @@ pub(super) const CHECKS: &[Check] = &[
         of: Of::Deployment,
         grace: Some(Grace::Overlap),
         sql: "SELECT id, 'started ' || started_at || ', not before ' || COALESCE(not_before::text, 'any time') || ', expires ' || expires_at AS detail \
-              FROM deployments WHERE kind = 'deploy' AND NOT heals AND (started_at < not_before - make_interval(secs => $1) \
+              FROM deployments d WHERE kind = 'deploy' AND NOT heals \
+              AND NOT EXISTS (SELECT 1 FROM overrides o WHERE o.deployment_id = d.id AND o.gate = 'schedule') AND (started_at < not_before - make_interval(secs => $1) \
               OR started_at > expires_at + make_interval(secs => $1))",
     },
     Check {

@@ -4,7 +4,7 @@ use super::wire;
 use crate::{etag::Tag, extract::Command, problem::Failure};
 use axum::response::Response;
 use slipway_api_types::deployment::{CreateDeployment, Deployment};
-use slipway_app::deployments::{self, Create};
+use slipway_app::deployments::{self, Create, Emergency};
 
 /// Ask for a deployment.
 ///
@@ -17,7 +17,7 @@ use slipway_app::deployments::{self, Create};
         headers(("ETag" = String, description = "Its revision."), ("Location" = String, description = "Where it is.")))),
     extensions(
         ("x-slipway-permission" = json!("deployment.create")),
-        ("x-slipway-problems" = json!(["not-found", "release-state", "component-recalled", "not-promoted", "not-in-process", "no-targets"])),
+        ("x-slipway-problems" = json!(["not-found", "release-state", "component-recalled", "not-promoted", "not-in-process", "no-targets", "not-overridable", "not-a-person"])),
     ),
 )]
 pub(super) async fn create(
@@ -29,6 +29,10 @@ pub(super) async fn create(
         not_before: body.not_before,
         reason: body.reason,
         force_conflicts: body.force_conflicts,
+        break_glass: body.break_glass.map(|emergency| Emergency {
+            justification: emergency.justification,
+            incident: emergency.incident,
+        }),
     };
     let view = deployments::create(&change.app, &mut change.tx, &change.actor, input).await?;
     let d = &view.row.deployment;

@@ -23,6 +23,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(inside::activities))
         .routes(routes!(inside::manifests))
         .routes(routes!(preview::preview))
+        .routes(routes!(operate::override_gate))
         .routes(routes!(operate::pause))
         .routes(routes!(operate::resume))
         .routes(routes!(operate::cancel))

@@ -7,8 +7,11 @@ use crate::{
     problem::Failure,
 };
 use axum::{extract::Path, response::Response};
-use slipway_api_types::{Reason, deployment::Deployment};
-use slipway_app::deployments::{self, DeploymentView};
+use slipway_api_types::{
+    Reason,
+    deployment::{CreateOverride, Deployment},
+};
+use slipway_app::deployments::{self, DeploymentView, Emergency};
 
 /// Pause a deployment.
 ///
@@ -29,6 +32,34 @@ pub(super) async fn pause(
     Command(body, mut change): Command<Reason>,
 ) -> Result<Response, Failure> {
     let view = deployments::pause(&mut change.tx, &change.actor, &deployment, body.reason).await?;
+    shown(change, &view).await
+}
+
+/// Override a gate of a deployment.
+///
+/// In an emergency, and only where every policy in force there that has a clause `break_glass` names that gate. It is told loudly, must
+/// be answered for afterwards, and opens a review. A person's no, and what is too late, are never overridden.
+#[utoipa::path(
+    post, path = "/v1/deployments/{deployment}/overrides", operation_id = "override_gate", tag = "deployments",
+    params(("deployment" = String, Path, description = "Its id.", example = "dep_01kq3m2x5vf9tb2t7w3c7b8d9e")),
+    request_body = CreateOverride,
+    responses((status = 200, description = "The deployment as it is now.", body = Deployment,
+        headers(("ETag" = String, description = "Its revision.")))),
+    extensions(
+        ("x-slipway-permission" = json!("deployment.override")),
+        ("x-slipway-problems" = json!(["not-a-person", "deployment-state", "not-overridable", "already-overridden"])),
+    ),
+)]
+pub(super) async fn override_gate(
+    Path(deployment): Path<String>,
+    Command(body, mut change): Command<CreateOverride>,
+) -> Result<Response, Failure> {
+    let emergency = Emergency {
+        justification: body.justification,
+        incident: body.incident,
+    };
+    let Change { tx, actor, .. } = &mut change;
+    let view = deployments::override_gate(tx, actor, &deployment, &body.gate, emergency).await?;
     shown(change, &view).await
 }
 

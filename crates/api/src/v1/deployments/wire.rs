@@ -34,7 +34,15 @@ pub(super) fn deployment(view: &DeploymentView) -> Deployment {
         blockers: view.blockers.iter().map(blocker).collect(),
         targets: targets(view),
         former_targets: view.former.iter().filter_map(former).collect(),
+        overridden: view
+            .row
+            .gates
+            .iter()
+            .filter(|gate| gates::overrides::is_overridden(gate))
+            .map(|gate| gate.name.to_string())
+            .collect(),
         approval: view.approval.map(|id| id.to_string()),
+        approval_afterwards: view.approval_afterwards.map(|id| id.to_string()),
         rolls_back: d.rolls_back.map(|id| id.to_string()),
         rolled_back_by: view
             .row

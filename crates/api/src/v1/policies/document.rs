@@ -2,13 +2,14 @@
 
 use crate::v1::requirement;
 use slipway_api_types::policy::{
-    PolicyDocument, PolicyEffect, PolicyEvidence, PolicyExample, PolicyExpectation, PolicyMessage,
-    PolicyRule, PolicyScope,
+    PolicyBreakGlass, PolicyDocument, PolicyEffect, PolicyEvidence, PolicyExample, PolicyExpectation,
+    PolicyMessage, PolicyRule, PolicyScope,
 };
 use slipway_domain::{
     Faults,
     deployment::Kind,
     duration, evidence,
+    gates::{GateName, overrides::Clause},
     policy::{
         Document, Effect, Overall, Rule, Scope,
         document::{EvidenceOf, Example, Expected, Message, RequiredEvidence},
@@ -24,6 +25,7 @@ pub(super) fn read(given: PolicyDocument, faults: &mut Faults) -> Document {
         scope: scope(&given.scope, &mut inner),
         rules: entries(given.rules, "/rules", &mut inner, rule),
         examples: entries(given.examples, "/examples", &mut inner, example),
+        break_glass: given.break_glass.and_then(|given| break_glass(given, &mut inner)),
     };
     faults.nest("/document", inner);
     document
@@ -75,6 +77,17 @@ fn scope(given: &PolicyScope, faults: &mut Faults) -> Scope {
         criticalities: texts(&given.criticalities, "/scope/criticalities", faults),
         kinds,
     }
+}
+
+fn break_glass(given: PolicyBreakGlass, faults: &mut Faults) -> Option<Clause> {
+    let gates = given.gates.iter().enumerate();
+    let gates = gates
+        .filter_map(|(i, gate)| faults.take(&format!("/break_glass/gates/{i}"), gate.parse::<GateName>()));
+    let mut clause = Clause::new(gates.collect());
+    if let Some(approval) = given.approval {
+        clause.approval = requirement::read(approval, "/break_glass/approval", faults)?;
+    }
+    Some(clause)
 }
 
 fn rule(given: PolicyRule, faults: &mut Faults) -> Option<Rule> {
@@ -187,6 +200,10 @@ pub(super) fn wire(document: &Document) -> PolicyDocument {
         scope: wire_scope(&document.scope),
         rules: document.rules.iter().map(wire_rule).collect(),
         examples: document.examples.iter().map(wire_example).collect(),
+        break_glass: document.break_glass.as_ref().map(|clause| PolicyBreakGlass {
+            gates: clause.gates.iter().map(ToString::to_string).collect(),
+            approval: Some(requirement::wire(&clause.approval)),
+        }),
     }
 }
 

@@ -138,6 +138,7 @@ impl Waiting {
                 // No two ask the same: what one says helps to judge no other.
                 rules: rules.next().map(|rule| of_its_own(rule, n)).into_iter().collect(),
                 examples: Vec::new(),
+                break_glass: None,
             };
             let name = format!("policy-{n}").parse()?;
             let digest = Digest::of_canonical(&document)?;

@@ -12,7 +12,9 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use slipway_api_types::{
     Reason,
-    deployment::{CreateDeployment, Deployment, DeploymentTarget, Explanation, Gate},
+    deployment::{
+        CreateDeployment, CreateOverride, Deployment, DeploymentTarget, Emergency, Explanation, Gate,
+    },
     event::Event,
 };
 use std::time::Duration;
@@ -34,8 +36,30 @@ pub(crate) enum Command {
         /// Take over fields that other field managers own
         #[arg(long)]
         force_conflicts: bool,
+        /// EMERGENCY: go on without every gate that policies let go. It is told loudly, answered for afterwards, and reviewed
+        #[arg(long, requires_all = ["incident", "justification"])]
+        break_glass: bool,
+        /// What the emergency is about: a reference to an incident
+        #[arg(long, value_name = "REF", requires = "break_glass")]
+        incident: Option<String>,
+        /// Why it cannot wait
+        #[arg(long, value_name = "TEXT", requires = "break_glass")]
+        justification: Option<String>,
         #[command(flatten)]
         follow: Follow,
+    },
+    /// EMERGENCY: go on without one gate that policies let go. It is told loudly, answered for afterwards, and reviewed
+    Override {
+        #[command(flatten)]
+        id: Id,
+        /// Which gate, as evidence
+        gate: String,
+        /// What the emergency is about: a reference to an incident
+        #[arg(long, value_name = "REF")]
+        incident: String,
+        /// Why it cannot wait
+        #[arg(long, value_name = "TEXT")]
+        justification: String,
     },
     /// List deployments
     List {
@@ -184,14 +208,22 @@ impl Command {
                 not_before,
                 reason,
                 force_conflicts,
+                break_glass: _,
+                incident,
+                justification,
                 follow,
             } => {
+                let emergency = incident.zip(justification);
                 let body = CreateDeployment {
                     release,
                     environment,
                     not_before,
                     reason,
                     force_conflicts,
+                    break_glass: emergency.map(|(incident, justification)| Emergency {
+                        justification,
+                        incident,
+                    }),
                 };
                 follow.run(cx, &api.post(PATH, &body).await?).await
             }
@@ -230,6 +262,19 @@ impl Command {
                 &api.get(&id.path("manifests"), &none).await?,
                 cluster.as_deref(),
             ),
+            Self::Override {
+                id,
+                gate,
+                incident,
+                justification,
+            } => {
+                let body = CreateOverride {
+                    gate,
+                    justification,
+                    incident,
+                };
+                out.one::<Deployment>(&api.post(&id.path("overrides"), &body).await?)
+            }
             Self::Pause(act) => out.one::<Deployment>(&act.run("pause", cx).await?),
             Self::Resume(id) => {
                 out.one::<Deployment>(&api.post(&id.path("resume"), &serde_json::json!({})).await?)

@@ -17,6 +17,7 @@ pub(crate) mod identity;
 pub(crate) mod policy;
 pub(crate) mod process;
 pub(crate) mod release;
+pub(crate) mod review;
 pub(crate) mod role_binding;
 pub(crate) mod server;
 pub(crate) mod service;

@@ -22,8 +22,16 @@ pub(crate) async fn run(cx: &Context) -> Result<(), Failure> {
 
 fn summary(status: &Status) -> String {
     let active = &status.active;
+    let emergencies = &status.emergencies;
+    let emergency = match (emergencies.unanswered, emergencies.open_reviews) {
+        (0, 0) => String::new(),
+        (unanswered, open) => format!(
+            "EMERGENCIES: {unanswered} not answered for ({} late), {open} to be reviewed; ",
+            emergencies.overdue
+        ),
+    };
     format!(
-        "{} pending, {} queued, {} running, {} paused, {} rolling back; {} approval(s) pending; as of {}",
+        "{emergency}{} pending, {} queued, {} running, {} paused, {} rolling back; {} approval(s) pending; as of {}",
         active.pending,
         active.queued,
         active.running,
