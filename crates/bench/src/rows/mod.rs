@@ -4,6 +4,7 @@ mod approve;
 mod fan_out;
 mod policies;
 mod queue;
+mod record;
 mod start;
 mod status;
 
@@ -16,7 +17,7 @@ use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 
 /// Every row that is measured.
-pub(crate) const ALL: [u8; 7] = [1, 2, 3, 4, 5, 7, 8];
+pub(crate) const ALL: [u8; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
 
 /// Measures these rows, one after the other. What fails is said, and the others are measured all the same.
 pub(crate) async fn all(wanted: &[u8]) -> Vec<Row> {
@@ -61,6 +62,7 @@ async fn measure(row: u8, places: &mut Places) -> Result<Measured> {
         3 => queue::rate(places).await,
         4 => queue::under_a_snapshot(places).await,
         5 => fan_out::measure(places).await,
+        6 => record::measure(places).await,
         7 => start::measure(places).await,
         8 => policies::measure(places).await,
         other => bail!("row {other} is not measured here"),
