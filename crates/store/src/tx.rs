@@ -263,6 +263,18 @@ impl Tx {
         Ok(())
     }
 
+    /// Waits for whoever else holds this lock alone, and holds it with others until the end of the transaction.
+    ///
+    /// # Errors
+    /// When it is held for longer than the lock timeout.
+    pub async fn lock_shared(&mut self, what: &str) -> Result<(), Error> {
+        sqlx::query("SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))")
+            .bind(what)
+            .execute(self.conn())
+            .await?;
+        Ok(())
+    }
+
     /// Takes this lock until the end of the transaction, unless somebody else holds it.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use crate::{
     etag::Tag,
-    extract::{Params, Reader, json, limit},
+    extract::{Change, Command, Params, Reader, json, limit},
     problem::Failure,
     state::ApiState,
 };
@@ -14,10 +14,11 @@ use axum::{
 };
 use futures::stream;
 use serde::Deserialize;
-use slipway_api_types::audit::{
-    AuditCheckpoint, AuditEntry, AuditKey, AuditKeys, AuditPage, AuditProof, SignedHead,
+use slipway_api_types::{
+    Reason,
+    audit::{AuditCheckpoint, AuditEntry, AuditKey, AuditKeys, AuditPage, AuditProof, SignedHead},
 };
-use slipway_app::audit::{self, Claim, Filter, Signed};
+use slipway_app::audit::{self, Claim, Filter, PublicKey, Signed};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -27,6 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(checkpoint))
         .routes(routes!(proof))
         .routes(routes!(keys))
+        .routes(routes!(rotate_key))
         .routes(routes!(export))
 }
 
@@ -183,6 +185,17 @@ async fn proof(Params(query): Params<ProofQuery>, mut reader: Reader) -> Result<
     reader.one(Tag::Body, &shown)
 }
 
+fn shown_key(kept: &PublicKey) -> AuditKey {
+    AuditKey {
+        id: kept.id.to_string(),
+        verifier_key: kept.key.to_string(),
+        public_key: kept.key.to_pem(),
+        fingerprint: kept.key.fingerprint(),
+        created_at: kept.created_at,
+        retired_at: kept.retired_at,
+    }
+}
+
 /// List the keys that the record is signed with.
 ///
 /// The newest first. Keep them elsewhere, with the first checkpoint: whoever verifies later then trusts no server.
@@ -194,18 +207,28 @@ async fn proof(Params(query): Params<ProofQuery>, mut reader: Reader) -> Result<
 )]
 async fn keys(mut reader: Reader) -> Result<Response, Failure> {
     let keys = audit::keys(&mut reader.tx, &reader.actor).await?;
-    let items = keys.into_iter().map(|kept| AuditKey {
-        id: kept.id.to_string(),
-        verifier_key: kept.key.to_string(),
-        public_key: kept.key.to_pem(),
-        fingerprint: kept.key.fingerprint(),
-        created_at: kept.created_at,
-        retired_at: kept.retired_at,
-    });
+    let items = keys.iter().map(shown_key);
     let shown = AuditKeys {
         items: items.collect(),
     };
     reader.one(Tag::Body, &shown)
+}
+
+/// Sign with another key from now on.
+///
+/// A new key is made. The one before signs nothing any more: its private half is erased, and its public half stays, for what it
+/// signed. Whoever verifies needs both from then on.
+#[utoipa::path(
+    post, path = "/v1/audit/keys/rotate", operation_id = "rotate_audit_key", tag = "audit",
+    request_body = Reason,
+    responses((status = 200, description = "The new key.", body = AuditKey,
+        headers(("ETag" = String, description = "A digest of what is shown.")))),
+    extensions(("x-slipway-permission" = json!("identity.manage"))),
+)]
+async fn rotate_key(Command(body, mut change): Command<Reason>) -> Result<Response, Failure> {
+    let Change { tx, actor, app, .. } = &mut change;
+    let key = audit::rotate(app, tx, actor, body.reason.as_deref()).await?;
+    change.ok(Tag::Body, &shown_key(&key)).await
 }
 
 /// Export the record.

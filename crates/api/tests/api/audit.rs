@@ -337,3 +337,27 @@ async fn a_release_is_certified_as_it_stands() {
         "not-found"
     );
 }
+
+#[tokio::test]
+async fn a_certificate_names_more_deployments_than_are_read_at_once() {
+    const DEPLOYMENTS: usize = 203;
+    let app = TestApp::start().await;
+    let world = World::shop(&app).await;
+    world.sealed("1.0.0").await;
+    let mut asked = Vec::new();
+    for _ in 0..DEPLOYMENTS {
+        let deployment = world.deploy("storefront@1.0.0", "staging").await;
+        asked.push(deployment["id"].as_str().unwrap().to_owned());
+    }
+    app.sign().await;
+    let keys = keys(&world).await;
+    let reply = world
+        .viewer
+        .get("/v1/releases/storefront@1.0.0/certificate")
+        .await
+        .expect(200);
+    let read = certificate::read(&serde_json::to_vec(&reply).unwrap(), &keys).unwrap();
+    let named = read.statement.predicate.deployments.iter();
+    let named: Vec<_> = named.map(|deployment| deployment.id.to_string()).collect();
+    assert_eq!(named, asked, "all of them, in their order");
+}

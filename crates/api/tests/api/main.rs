@@ -21,5 +21,6 @@ mod registry;
 mod releases;
 mod reports;
 mod servers;
+mod signing_keys;
 mod status;
 mod system;

@@ -1,4 +1,5 @@
-//! The key that this installation signs its record with: made once, by whoever needs it first, and kept encrypted.
+//! The key that this installation signs its record with: made by whoever needs it first, kept encrypted, and followed by
+//! another one when somebody asks for that (`rotate`).
 
 use crate::{App, Error, Tx, secrets};
 use jiff::Timestamp;
@@ -31,28 +32,29 @@ fn place(id: SigningKeyId) -> Vec<u8> {
     [b"signing key ".as_slice(), id.uuid().as_bytes()].concat()
 }
 
-/// The key that signs; made if there is none yet.
+/// The key that signs, until the transaction ends; made if there is none yet.
 pub(crate) async fn signing(app: &App, tx: &mut Tx) -> Result<SigningKey, Error> {
-    if signing_keys::active(tx).await?.is_none() {
+    if signing_keys::to_sign_with(tx).await?.is_none() {
         // Another server may make one at the same moment: one of them is kept.
         make(app, tx).await?;
     }
-    let kept = signing_keys::active(tx)
+    let kept = signing_keys::to_sign_with(tx)
         .await?
         .ok_or_else(|| Error::internal("no signing key is there after one was made"))?;
     open(app, &kept)
 }
 
-/// The key that signs, where nothing may be made.
+/// The key that signs, until the transaction ends, where none may be made.
 pub(crate) async fn existing(app: &App, tx: &mut Tx) -> Result<SigningKey, Error> {
-    let kept = signing_keys::active(tx).await?.ok_or_else(|| {
+    let kept = signing_keys::to_sign_with(tx).await?.ok_or_else(|| {
         let detail = "this installation has signed nothing yet; that takes a few seconds";
         Error::conflict("not-signed", detail)
     })?;
     open(app, &kept)
 }
 
-async fn make(app: &App, tx: &mut Tx) -> Result<(), Error> {
+/// Makes a key to sign with, unless there is one.
+pub(super) async fn make(app: &App, tx: &mut Tx) -> Result<(), Error> {
     let id = signing_keys::fresh();
     let name = origin(tx).await?;
     let private = SigningKey::generate().map_err(Error::internal)?;

@@ -2,12 +2,14 @@
 //!
 //! * `tree`: growing the Merkle tree after the chain, and signing its head
 //! * `keys`: the keys that sign
+//! * `rotate`: another key from now on
 //! * `prove`: proofs from the tree
 //! * `export`: the chain as a file that is verified without the server
 
 mod export;
 mod keys;
 mod prove;
+mod rotate;
 mod tree;
 
 pub use export::{Export, export};
@@ -15,6 +17,7 @@ pub(crate) use keys::existing as signing_key;
 pub(crate) use keys::known as known_keys;
 pub use keys::{PublicKey, keys};
 pub use prove::{Claim, Proof, prove};
+pub use rotate::rotate;
 pub use tree::{SIGNED_EVERY, grow};
 
 use crate::{Error, Tx};

@@ -27,12 +27,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Deployments that are read at once.
 const PAGE: i64 = 200;
 
-/// Certifies a sealed release as it stands, whatever became of it.
+/// Certifies a sealed release as it stands, whatever became of it. `tx` reads; it ends before what it read is signed.
 ///
 /// # Errors
 /// When there is no such release that the actor may see; `release-state` when it was never sealed; `not-signed` while this
 /// installation has signed nothing yet.
-pub async fn certificate(app: &App, tx: &mut Tx, actor: &Actor, reference: &str) -> Result<Envelope, Error> {
+pub async fn certificate(app: &App, tx: Tx, actor: &Actor, reference: &str) -> Result<Envelope, Error> {
+    let mut told_in = tx;
+    let tx = &mut told_in;
     let release = load(tx, actor, reference).await?;
     let Some(seal) = release.state.seal().cloned() else {
         let detail = format!(
@@ -41,14 +43,21 @@ pub async fn certificate(app: &App, tx: &mut Tx, actor: &Actor, reference: &str)
         );
         return Err(Error::conflict("release-state", detail));
     };
-    let key = audit::signing_key(app, tx).await?;
     let predicate = Telling::new(tx, &release, &seal).await?.tell(tx).await?;
+    let known = audit::known_keys(tx).await?;
+    // What was read is of a moment that has passed; the key has to be the one that signs now. One connection at a time.
+    told_in.rollback().await?;
+    let mut signed_in = app.begin().await?;
+    let key = audit::signing_key(app, &mut signed_in).await?;
     // A certificate that contradicts itself is a true one of what is in the database: whoever verifies it is told.
-    let faults: Faults = predicate.check(&[key.verifying_key()]);
+    let keys: Vec<_> = known.into_iter().map(|known| known.key).collect();
+    let faults: Faults = predicate.check(&keys);
     if !faults.is_empty() {
         tracing::error!(release = %release.display_name(), %faults, "what is certified does not fit together");
     }
-    Ok(issue(predicate, &key)?)
+    let envelope = issue(predicate, &key)?;
+    signed_in.rollback().await?;
+    Ok(envelope)
 }
 
 struct Telling<'a> {

@@ -14,6 +14,7 @@ mod gates;
 mod heal;
 mod histories;
 mod horizon;
+mod keys;
 mod leases;
 mod policies;
 mod processes;

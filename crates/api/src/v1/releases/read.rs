@@ -55,9 +55,9 @@ pub(super) struct ListQuery {
 pub(super) async fn certificate(
     State(state): State<ApiState>,
     Path(release): Path<String>,
-    mut reader: Reader,
+    Reader { tx, actor, .. }: Reader,
 ) -> Result<Response, Failure> {
-    let envelope = releases::certificate(&state.app, &mut reader.tx, &reader.actor, &release).await?;
+    let envelope = releases::certificate(&state.app, tx, &actor, &release).await?;
     json(&envelope)
 }
 

@@ -1,10 +1,12 @@
 //! `slipway audit`: the tamper-evident record, read, exported, proved, and checked with and without the server.
 
+mod export;
 mod record;
+mod trust;
 mod verify;
 
+pub(super) use trust::trusted;
 pub(crate) use verify::Verify;
-pub(super) use verify::trusted;
 
 use super::filters;
 use crate::client::{
@@ -43,11 +45,13 @@ pub(crate) enum Command {
     /// Recompute every digest of the chain; exit code 1 at the first link that does not hold
     Verify(Verify),
     /// Write the record as JSON lines, with its signed checkpoint: to keep it elsewhere, and to verify it without the server
-    Export(record::Export),
+    Export(export::Export),
     /// Show the newest signed checkpoint; keep it elsewhere
     Checkpoint(record::Checkpoint),
     /// List the keys that the record is signed with; keep them elsewhere, too
     Keys,
+    /// Sign the record with a new key from now on; the one before is retired, and verifies what it signed
+    RotateKey(record::RotateKey),
     /// Prove that an entry is in the record, or that it continues an earlier checkpoint; checks the proof
     Proof(record::Proof),
 }
@@ -82,6 +86,7 @@ impl Command {
             Self::Export(export) => export.run(cx).await,
             Self::Checkpoint(checkpoint) => checkpoint.run(cx).await,
             Self::Keys => record::keys(cx).await,
+            Self::RotateKey(rotate) => rotate.run(cx).await,
             Self::Proof(proof) => proof.run(cx).await,
         }
     }

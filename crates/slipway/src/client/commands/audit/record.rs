@@ -1,6 +1,6 @@
-//! The record to be kept elsewhere: exports, checkpoints, keys, and proofs from it.
+//! What is to be kept elsewhere beside exports: checkpoints, keys, and proofs.
 
-use super::verify::{checkpoint, kept, trusted};
+use super::trust::{checkpoint, kept, trusted};
 use crate::client::{
     Context,
     exit::{Exit, Failure},
@@ -9,58 +9,12 @@ use crate::client::{
     output::{Show, some_time, time},
 };
 use clap::Args;
-use futures::StreamExt as _;
-use slipway_api_types::audit::{AuditCheckpoint, AuditKey, AuditKeys, AuditProof};
+use slipway_api_types::{
+    Reason,
+    audit::{AuditCheckpoint, AuditKey, AuditKeys, AuditProof},
+};
 use slipway_domain::Digest;
 use std::path::PathBuf;
-
-#[derive(Debug, Args)]
-pub(crate) struct Export {
-    /// Where to; standard output by default
-    #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
-}
-
-impl Export {
-    pub(super) async fn run(self, cx: &Context) -> Result<(), Failure> {
-        let response = cx.api.stream(&["v1", "audit", "export"], &Query::new()).await?;
-        let mut to = self.file.as_deref().map(files::create).transpose()?;
-        let (mut lines, mut line, mut has_ended) = (0_usize, Vec::new(), false);
-        let mut pieces = response.bytes_stream();
-        while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(|error| {
-                Failure::unavailable(format!(
-                    "the export was cut off: {}",
-                    crate::client::exit::chain(&error)
-                ))
-            })?;
-            // Pieces are cut anywhere, also within a character: what is passed on is lines.
-            for part in piece.split_inclusive(|byte| *byte == b'\n') {
-                line.extend_from_slice(part);
-                if !line.ends_with(b"\n") {
-                    continue;
-                }
-                match &mut to {
-                    Some(to) => to.write(&line)?,
-                    None => cx.out.print(&String::from_utf8_lossy(&line))?,
-                }
-                has_ended = line.starts_with(b"{\"checkpoint\"");
-                lines += 1;
-                line.clear();
-            }
-        }
-        if !has_ended || !line.is_empty() {
-            return Err(Failure::unavailable(
-                "the export was cut off: it does not end with the checkpoint; ask again",
-            ));
-        }
-        cx.out.note(&format!(
-            "{} entries and their signed checkpoint",
-            lines.saturating_sub(2)
-        ));
-        Ok(())
-    }
-}
 
 #[derive(Debug, Args)]
 pub(crate) struct Checkpoint {
@@ -96,6 +50,27 @@ pub(super) async fn keys(cx: &Context) -> Result<(), Failure> {
         return cx.out.json(&reply.body);
     }
     cx.out.rows(&reply.read::<AuditKeys>()?.items)
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RotateKey {
+    /// Why, for those who verify with the key before
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+impl RotateKey {
+    pub(super) async fn run(self, cx: &Context) -> Result<(), Failure> {
+        let reason = Reason {
+            reason: Some(self.reason),
+        };
+        let reply = cx.api.post(&["v1", "audit", "keys", "rotate"], &reason).await?;
+        cx.out.one::<AuditKey>(&reply)?;
+        cx.out.note(
+            "give it to those who verify the record; what was signed before is verified with the key before",
+        );
+        Ok(())
+    }
 }
 
 impl Show for AuditKey {
