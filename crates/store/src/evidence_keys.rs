@@ -1,6 +1,6 @@
 //! Public keys that signatures of evidence are verified with.
 
-use crate::{Cols, Error, Ref, Tx, row::exactly_one};
+use crate::{Before, Cols, Error, Ref, Tx, row::exactly_one};
 use slipway_domain::{
     Name,
     evidence::{RegisteredKey, Revocation},
@@ -66,14 +66,18 @@ pub async fn find(tx: &mut Tx, reference: &Ref) -> Result<Option<RegisteredKey>,
     row.as_ref().map(read).transpose()
 }
 
-/// All of them, the newest first: there are few.
+/// Of all of them, the newest first.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn all(tx: &mut Tx) -> Result<Vec<RegisteredKey>, Error> {
-    let rows = sqlx::query(select!("ORDER BY id DESC"))
-        .fetch_all(tx.conn())
-        .await?;
+pub async fn list(tx: &mut Tx, before: Before, limit: i64) -> Result<Vec<RegisteredKey>, Error> {
+    let rows = sqlx::query(select!(
+        "WHERE $1::uuid IS NULL OR id < $1 ORDER BY id DESC LIMIT $2"
+    ))
+    .bind(before)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?;
     rows.iter().map(read).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Schemas that generic evidence conforms to.
 
-use crate::{Cols, Error, Ref, Tx};
+use crate::{Before, Cols, Error, Ref, Tx};
 use serde_json::Value;
 use slipway_domain::{
     Digest, Name,
@@ -67,13 +67,17 @@ pub async fn find(tx: &mut Tx, reference: &Ref) -> Result<Option<RegisteredSchem
     row.as_ref().map(read).transpose()
 }
 
-/// All of them, the newest first: there are few.
+/// Of all of them, the newest first.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn all(tx: &mut Tx) -> Result<Vec<RegisteredSchema>, Error> {
-    let rows = sqlx::query(select!("ORDER BY id DESC"))
-        .fetch_all(tx.conn())
-        .await?;
+pub async fn list(tx: &mut Tx, before: Before, limit: i64) -> Result<Vec<RegisteredSchema>, Error> {
+    let rows = sqlx::query(select!(
+        "WHERE $1::uuid IS NULL OR id < $1 ORDER BY id DESC LIMIT $2"
+    ))
+    .bind(before)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?;
     rows.iter().map(read).collect()
 }

@@ -265,6 +265,72 @@ async fn schemas_are_registered_once_and_shown() {
 }
 
 #[tokio::test]
+async fn keys_and_schemas_are_listed_by_pages_that_go_on_where_the_one_before_ended() {
+    let app = TestApp::start().await;
+    let world = World::shop(&app).await;
+    let key = async |n: usize| {
+        let (name, signer) = (format!("thing-{n}"), Signer::new());
+        register(&world.authority, &name, signer.pem()).await.expect(201);
+    };
+    let schema = async |n: usize| {
+        let body = json!({"name": format!("thing-{n}"), "schema": {"type": "object"}});
+        world
+            .authority
+            .post("/v1/evidence-schemas", body)
+            .await
+            .expect(201);
+    };
+    for n in 0..5 {
+        key(n).await;
+        schema(n).await;
+    }
+    for (path, later) in [("/v1/evidence-keys", 0), ("/v1/evidence-schemas", 1)] {
+        let mut names = Vec::new();
+        let mut next = String::new();
+        loop {
+            let page = world
+                .viewer
+                .get(&format!("{path}?limit=2{next}"))
+                .await
+                .expect(200);
+            let items = page["items"].as_array().unwrap();
+            assert!(items.len() <= 2, "{page}");
+            names.extend(items.iter().map(|item| item["name"].as_str().unwrap().to_owned()));
+            // What is added meanwhile moves nothing.
+            match later {
+                0 => key(5 + names.len()).await,
+                _ => schema(5 + names.len()).await,
+            }
+            match page["next"].as_str() {
+                Some(cursor) => next = format!("&cursor={cursor}"),
+                None => break,
+            }
+        }
+        assert_eq!(
+            names,
+            ["thing-4", "thing-3", "thing-2", "thing-1", "thing-0"],
+            "{path}"
+        );
+        for wrong in ["?limit=201", "?limit=0", "?cursor=none", "?page=2"] {
+            assert_eq!(
+                world.viewer.get(&format!("{path}{wrong}")).await.problem(400),
+                "malformed",
+                "{path}{wrong}"
+            );
+        }
+        // A cursor of another list is none of this one.
+        let other = world.viewer.get("/v1/clusters?limit=1").await.expect(200);
+        if let Some(cursor) = other["next"].as_str() {
+            world
+                .viewer
+                .get(&format!("{path}?cursor={cursor}"))
+                .await
+                .problem(400);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_policy_asks_for_evidence_and_the_gate_says_how_to_state_it() {
     let app = TestApp::start().await;
     let world = World::shop(&app).await;

@@ -1,7 +1,7 @@
 //! Keys that signatures are verified with: registered and revoked by authorities, seen by whoever may read anything.
 
 use super::{state::reason, told};
-use crate::{Error, Ref, Tx, policies::require_author, record, teams::require_reader};
+use crate::{Before, Error, Ref, Tx, policies::require_author, record, teams::require_reader};
 use serde_json::json;
 use slipway_domain::{
     Faults, Name,
@@ -154,12 +154,17 @@ pub async fn get_key(tx: &mut Tx, actor: &Actor, reference: &str) -> Result<KeyV
     one.ok_or_else(|| Error::internal("one key has one view"))
 }
 
-/// All keys, newest first.
+/// Keys, newest first.
 ///
 /// # Errors
 /// When the actor may read nothing.
-pub async fn list_keys(tx: &mut Tx, actor: &Actor) -> Result<Vec<KeyView>, Error> {
+pub async fn list_keys(
+    tx: &mut Tx,
+    actor: &Actor,
+    before: Before,
+    limit: i64,
+) -> Result<Vec<KeyView>, Error> {
     require_reader(actor)?;
-    let all = evidence_keys::all(tx).await?;
-    views(tx, all).await
+    let page = evidence_keys::list(tx, before, limit).await?;
+    views(tx, page).await
 }

@@ -1,6 +1,6 @@
 //! Schemas of generic evidence: registered by authorities, and never changed.
 
-use crate::{Error, Ref, Tx, policies::require_author, record, teams::require_reader};
+use crate::{Before, Error, Ref, Tx, policies::require_author, record, teams::require_reader};
 use serde_json::{Value, json};
 use slipway_domain::{
     Digest, Faults, Name,
@@ -88,12 +88,17 @@ pub async fn get_schema(tx: &mut Tx, actor: &Actor, reference: &str) -> Result<S
     one.ok_or_else(|| Error::internal("one schema has one view"))
 }
 
-/// All schemas, newest first.
+/// Schemas, newest first.
 ///
 /// # Errors
 /// When the actor may read nothing.
-pub async fn list_schemas(tx: &mut Tx, actor: &Actor) -> Result<Vec<SchemaView>, Error> {
+pub async fn list_schemas(
+    tx: &mut Tx,
+    actor: &Actor,
+    before: Before,
+    limit: i64,
+) -> Result<Vec<SchemaView>, Error> {
     require_reader(actor)?;
-    let all = evidence_schemas::all(tx).await?;
-    views(tx, all).await
+    let page = evidence_schemas::list(tx, before, limit).await?;
+    views(tx, page).await
 }

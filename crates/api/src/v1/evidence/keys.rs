@@ -1,8 +1,10 @@
 //! Keys that signatures are verified with.
 
+use super::ListQuery;
 use crate::{
+    cursor,
     etag::Tag,
-    extract::{Change, Command, Reader, json},
+    extract::{Change, Command, Params, Reader, json, limit, page},
     problem::Failure,
 };
 use axum::{extract::Path, response::Response};
@@ -11,6 +13,7 @@ use slipway_api_types::{
     evidence::{CreateEvidenceKey, EvidenceKey},
 };
 use slipway_app::evidence::{self, KeyView};
+use slipway_domain::ids::EvidenceKeyTag;
 
 fn wire(view: &KeyView) -> EvidenceKey {
     let key = &view.key;
@@ -54,18 +57,23 @@ pub(super) async fn create(
 
 /// List keys.
 ///
-/// All of them, newest first: there are few.
+/// Newest first.
 #[utoipa::path(
     get, path = "/v1/evidence-keys", operation_id = "list_evidence_keys", tag = "evidence",
-    responses((status = 200, description = "All of them.", body = Page<EvidenceKey>)),
+    params(ListQuery),
+    responses((status = 200, description = "One page.", body = Page<EvidenceKey>)),
     extensions(("x-slipway-permission" = json!("read"))),
 )]
-pub(super) async fn list(mut reader: Reader) -> Result<Response, Failure> {
-    let views = evidence::list_keys(&mut reader.tx, &reader.actor).await?;
-    json(&Page {
-        items: views.iter().map(wire).collect(),
-        next: None,
-    })
+pub(super) async fn list(Params(query): Params<ListQuery>, mut reader: Reader) -> Result<Response, Failure> {
+    let limit = limit(query.limit);
+    let before = cursor::before::<EvidenceKeyTag>(query.cursor.as_deref())?;
+    let views = evidence::list_keys(&mut reader.tx, &reader.actor, before, i64::from(limit) + 1).await?;
+    json(&page(
+        views,
+        limit,
+        |view| view.key.id.to_string(),
+        |view| wire(&view),
+    ))
 }
 
 /// Show a key.

@@ -6,8 +6,10 @@ mod schemas;
 mod state;
 
 use crate::state::ApiState;
+use serde::Deserialize;
 use slipway_api_types::evidence::Evidence;
 use slipway_app::evidence::EvidenceView;
+use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
@@ -22,6 +24,17 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(keys::revoke))
         .routes(routes!(schemas::list, schemas::create))
         .routes(routes!(schemas::get))
+}
+
+/// What of a list is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// How many, 50 unless given.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
 }
 
 fn wire(view: &EvidenceView) -> Evidence {

@@ -22,7 +22,7 @@ use utoipa::IntoParams;
 /// What of the list is asked for.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct ListQuery {
+pub(super) struct StatedQuery {
     /// Only of this kind.
     kind: Option<String>,
     /// Only what no other statement of its kind and name took the place of.
@@ -34,7 +34,7 @@ pub(super) struct ListQuery {
     cursor: Option<String>,
 }
 
-async fn listed(about: About, query: ListQuery, mut reader: Reader) -> Result<Response, Failure> {
+async fn listed(about: About, query: StatedQuery, mut reader: Reader) -> Result<Response, Failure> {
     let limit = limit(query.limit);
     let before = cursor::before::<EvidenceTag>(query.cursor.as_deref())?;
     let filter = Filter {
@@ -60,14 +60,14 @@ async fn listed(about: About, query: ListQuery, mut reader: Reader) -> Result<Re
     params(
         ("component" = String, Path, description = "Its id or name.", example = "web"),
         ("version" = String, Path, description = "The semantic version, or its id.", example = "1.0.0"),
-        ListQuery,
+        StatedQuery,
     ),
     responses((status = 200, description = "One page.", body = Page<Evidence>)),
     extensions(("x-slipway-permission" = json!("read")), ("x-slipway-problems" = json!(["validation"]))),
 )]
 pub(super) async fn of_version(
     Path((component, version)): Path<(String, String)>,
-    Params(query): Params<ListQuery>,
+    Params(query): Params<StatedQuery>,
     reader: Reader,
 ) -> Result<Response, Failure> {
     listed(About::Version(component, version), query, reader).await
@@ -78,13 +78,13 @@ pub(super) async fn of_version(
 /// Newest first. What was stated about its parts is listed with them.
 #[utoipa::path(
     get, path = "/v1/releases/{release}/evidence", operation_id = "list_release_evidence", tag = "evidence",
-    params(("release" = String, Path, description = "Its id, or `service@version`.", example = "shop@1.0.0"), ListQuery),
+    params(("release" = String, Path, description = "Its id, or `service@version`.", example = "shop@1.0.0"), StatedQuery),
     responses((status = 200, description = "One page.", body = Page<Evidence>)),
     extensions(("x-slipway-permission" = json!("read")), ("x-slipway-problems" = json!(["validation"]))),
 )]
 pub(super) async fn of_release(
     Path(release): Path<String>,
-    Params(query): Params<ListQuery>,
+    Params(query): Params<StatedQuery>,
     reader: Reader,
 ) -> Result<Response, Failure> {
     listed(About::Release(release), query, reader).await

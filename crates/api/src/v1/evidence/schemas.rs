@@ -1,8 +1,10 @@
 //! Schemas of generic evidence.
 
+use super::ListQuery;
 use crate::{
+    cursor,
     etag::Tag,
-    extract::{Change, Command, Reader, json},
+    extract::{Change, Command, Params, Reader, json, limit, page},
     problem::Failure,
 };
 use axum::{extract::Path, response::Response};
@@ -11,6 +13,7 @@ use slipway_api_types::{
     evidence::{CreateEvidenceSchema, EvidenceSchema},
 };
 use slipway_app::evidence::{self, SchemaView};
+use slipway_domain::ids::EvidenceSchemaTag;
 
 fn wire(view: &SchemaView) -> EvidenceSchema {
     let schema = &view.schema;
@@ -45,18 +48,23 @@ pub(super) async fn create(
 
 /// List schemas.
 ///
-/// All of them, newest first: there are few.
+/// Newest first.
 #[utoipa::path(
     get, path = "/v1/evidence-schemas", operation_id = "list_evidence_schemas", tag = "evidence",
-    responses((status = 200, description = "All of them.", body = Page<EvidenceSchema>)),
+    params(ListQuery),
+    responses((status = 200, description = "One page.", body = Page<EvidenceSchema>)),
     extensions(("x-slipway-permission" = json!("read"))),
 )]
-pub(super) async fn list(mut reader: Reader) -> Result<Response, Failure> {
-    let views = evidence::list_schemas(&mut reader.tx, &reader.actor).await?;
-    json(&Page {
-        items: views.iter().map(wire).collect(),
-        next: None,
-    })
+pub(super) async fn list(Params(query): Params<ListQuery>, mut reader: Reader) -> Result<Response, Failure> {
+    let limit = limit(query.limit);
+    let before = cursor::before::<EvidenceSchemaTag>(query.cursor.as_deref())?;
+    let views = evidence::list_schemas(&mut reader.tx, &reader.actor, before, i64::from(limit) + 1).await?;
+    json(&page(
+        views,
+        limit,
+        |view| view.schema.id.to_string(),
+        |view| wire(&view),
+    ))
 }
 
 /// Show a schema.
