@@ -106,10 +106,14 @@ impl Change {
     }
 }
 
-/// How the record names an actor: unique, and readable.
+/// How the record names an actor: unique, and readable. Somebody whose issuer calls them as Slipway calls itself is told apart.
 #[must_use]
 pub fn actor_name(actor: &Actor) -> String {
-    actor.principal.subject.clone()
+    let (subject, issuer) = (&actor.principal.subject, &actor.principal.issuer);
+    if subject == SYSTEM && issuer != ISSUER {
+        return format!("{subject} of {issuer}");
+    }
+    subject.clone()
 }
 
 /// Records a change by somebody: the audit entry, and the event.

@@ -1,11 +1,17 @@
 //! Processes and their versions, whose they are, and what releases pin.
 
-use crate::{Before, Cols, Error, Ref, Tx, versioned::Tables};
+use crate::{
+    Before, Cols, Error, Ref, Tx,
+    listing::{newest_first, seen_by},
+    versioned::Tables,
+};
 use slipway_domain::{
     Digest, Name,
+    identity::Visible,
     ids::{DeploymentId, EnvironmentId, PrincipalId, ProcessId, ReleaseId, ServiceId, TeamId},
     process::{Document, Head, Version, Where},
 };
+use sqlx::QueryBuilder;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -125,20 +131,40 @@ pub async fn find_for_update(tx: &mut Tx, reference: &Ref) -> Result<Option<Head
     TABLES.find(tx, reference, true).await
 }
 
-/// Processes, newest first.
+/// Processes, newest first: those that are for one service only if that may be seen, or any environment.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn list(tx: &mut Tx, before: Before, limit: i64) -> Result<Vec<Head>, Error> {
-    TABLES.list(tx, before, limit).await
+pub async fn list(tx: &mut Tx, visible: &Visible, before: Before, limit: i64) -> Result<Vec<Head>, Error> {
+    let (everything, teams, environments) = seen_by(visible);
+    let mut query = QueryBuilder::new(
+        "SELECT p.id, p.name, p.in_force, p.latest, p.revision, p.created_at FROM processes p \
+         LEFT JOIN services s ON s.id = p.service_id WHERE (p.service_id IS NULL OR ",
+    );
+    query.push_bind(everything || !environments.is_empty());
+    query.push(" OR s.team_id = ANY(").push_bind(teams).push("))");
+    newest_first(&mut query, "p.id", before, limit);
+    let rows = query.build().fetch_all(tx.conn()).await?;
+    rows.iter().map(|row| TABLES.head(row)).collect()
 }
 
-/// The revision of a process, by one index.
+/// The revision of a process, and the team of the service that it is for, if it is for one.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn revision(tx: &mut Tx, reference: &Ref) -> Result<Option<i64>, Error> {
-    TABLES.revision(tx, reference).await
+pub async fn revision(tx: &mut Tx, reference: &Ref) -> Result<Option<(i64, Option<TeamId>)>, Error> {
+    let row = reference
+        .either(
+            "SELECT p.id, p.revision, s.team_id FROM processes p LEFT JOIN services s ON s.id = p.service_id WHERE p.id = $1",
+            "SELECT p.id, p.revision, s.team_id FROM processes p LEFT JOIN services s ON s.id = p.service_id WHERE p.name = $1",
+        )
+        .fetch_optional(tx.conn())
+        .await?;
+    row.map(|row| {
+        let cols = Cols::new("processes", &row);
+        Ok((cols.get("revision")?, cols.id_opt("team_id")?))
+    })
+    .transpose()
 }
 
 /// One version of a process.

@@ -45,7 +45,7 @@ impl Tables {
         ))
     }
 
-    fn head<T: StaticType>(self, row: &PgRow) -> Result<Head<TypeSafeId<T>>, Error> {
+    pub(crate) fn head<T: StaticType>(self, row: &PgRow) -> Result<Head<TypeSafeId<T>>, Error> {
         let cols = Cols::new(self.heads, row);
         Ok(Head {
             id: cols.id("id")?,

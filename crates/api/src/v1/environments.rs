@@ -113,7 +113,8 @@ async fn create(Command(body, mut change): Command<CreateEnvironment>) -> Result
 
 /// Change an environment.
 ///
-/// What is absent stays; `approvals` given as `null` takes the rule away. Deployments that were asked for before keep to what it said then.
+/// What is absent stays; `approvals` given as `null` takes the rule away. To give it other `clusters`, hold `environment.write` on everything.
+/// Deployments that were asked for before keep to what it said then.
 #[utoipa::path(
     patch, path = "/v1/environments/{environment}", operation_id = "update_environment", tag = "registry",
     params(("environment" = String, Path, description = "Its id or name.", example = "production")),

@@ -44,7 +44,7 @@ fn scaled() -> Drift {
 }
 
 /// A deployment to staging that succeeded, with objects that have drifted since; the older is over.
-async fn drifted(app: &TestApp, world: &World) -> Value {
+pub(crate) async fn drifted(app: &TestApp, world: &World) -> Value {
     world.sealed("1.0.0").await;
     let deployment = world.deploy("storefront@1.0.0", "staging").await;
     let lease = SignedDuration::from_secs(30);

@@ -4,6 +4,8 @@
 
 mod approvals;
 mod attacks;
+mod attacks_roles;
+mod attacks_tenancy;
 mod audit;
 mod conventions;
 mod deployments;

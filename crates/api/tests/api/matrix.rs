@@ -1,21 +1,26 @@
-//! Route × role: every operation asks for the permission that it states, of everybody.
+//! Attack 8, a second surface lacks the check: route × method × role. Every operation asks for the permission that it states, of
+//! everybody, and nothing answers that states none. All of it is taken from the `OpenAPI` document, which the router itself makes.
 
+use crate::drift;
 use axum::http::Method;
 use serde_json::Value;
 use slipway_domain::identity::Role;
 use slipway_testkit::{Person, Reply, TestApp, World, json};
 use std::collections::HashMap;
 
-struct Operation {
-    id: String,
-    method: Method,
-    path: String,
+/// What the document says of an operation.
+pub(crate) struct Operation {
+    pub(crate) id: String,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    /// Names of its query parameters.
+    pub(crate) query: Vec<String>,
     permission: String,
     body: Option<Value>,
 }
 
 /// Every operation under `/v1` that answers and ends, with the example of its body.
-fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     let document = slipway_api::openapi_document();
     let mut all = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -28,6 +33,13 @@ fn operations() -> Vec<Operation> {
                 id,
                 method: method.to_uppercase().parse().unwrap(),
                 path: path.clone(),
+                query: operation["parameters"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter(|parameter| parameter["in"] == "query")
+                    .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+                    .collect(),
                 permission: operation["x-slipway-permission"].as_str().unwrap().to_owned(),
                 body: operation
                     .get("requestBody")
@@ -39,7 +51,10 @@ fn operations() -> Vec<Operation> {
 }
 
 /// What the parameters in paths stand for.
-async fn things(app: &TestApp, world: &World) -> HashMap<&'static str, String> {
+pub(crate) type Things = HashMap<&'static str, String>;
+
+/// One of each, there.
+pub(crate) async fn things(app: &TestApp, world: &World) -> Things {
     let policy = json!({"name": "guard", "document": {
         "scope": {"tiers": ["production"]},
         "rules": [{"name": "calm", "expression": "risk.score < 101", "message": {"text": "no"}, "effect": "warn"}],
@@ -52,7 +67,8 @@ async fn things(app: &TestApp, world: &World) -> HashMap<&'static str, String> {
         "settings": {"approvals": {"count": 1, "role": "authority"}},
     });
     world.admin.post("/v1/environments", guarded).await.expect(201);
-    world.sealed("1.0.0").await;
+    drift::drifted(app, world).await;
+    let drifts = world.viewer.get("/v1/drift").await.expect(200);
     let waiting = world.deploy("storefront@1.0.0", "guarded").await;
     world.version("2.0.0", "red").await;
     world.draft("2.0.0").await;
@@ -94,22 +110,20 @@ async fn things(app: &TestApp, world: &World) -> HashMap<&'static str, String> {
         ("schema", "latency".to_owned()),
         ("process", "way".to_owned()),
         ("target", text(&target["id"])),
+        ("drift", text(&drifts["items"][0]["id"])),
         ("binding", text(&binding["id"])),
         ("token", text(&token["token"]["id"])),
     ])
 }
 
-async fn send(person: &Person, operation: &Operation, things: &HashMap<&str, String>) -> Reply {
-    let mut path = operation.path.clone();
-    for (name, value) in things {
-        path = path.replace(&format!("{{{name}}}"), value);
-    }
-    if operation.id == "diff_release" {
-        path.push_str("?against=storefront@1.0.0");
-    }
-    if operation.id == "get_compliance_report" {
-        path.push_str("?release=storefront@1.0.0");
-    }
+/// Does an operation to these things, with its example.
+async fn send(person: &Person, operation: &Operation, things: &Things) -> Reply {
+    let query: &[(&str, &str)] = match operation.id.as_str() {
+        "diff_release" => &[("against", "storefront@1.0.0")],
+        "get_compliance_report" => &[("release", "storefront@1.0.0")],
+        _ => &[],
+    };
+    let path = operation.path_to(things, query);
     let mut request = person.request(operation.method.clone(), &path);
     if operation.method == Method::PATCH {
         request = request.header("if-match", "*");
@@ -120,8 +134,57 @@ async fn send(person: &Person, operation: &Operation, things: &HashMap<&str, Str
     }
 }
 
+impl Operation {
+    /// Its path to these things, with this query.
+    pub(crate) fn path_to(&self, things: &Things, query: &[(&str, &str)]) -> String {
+        let mut path = self.path.clone();
+        for (name, value) in things {
+            path = path.replace(&format!("{{{name}}}"), value);
+        }
+        if query.is_empty() {
+            return path;
+        }
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(query)
+            .finish();
+        format!("{path}?{query}")
+    }
+
+    /// The example of its body, about these things.
+    pub(crate) fn body_about(&self, things: &Things) -> Option<Value> {
+        let mut body = self.body.clone()?;
+        about(&mut body, things);
+        Some(body)
+    }
+}
+
+/// Names in a body are those of these things: `service` of the service, a name among `components` of the component.
+fn about(body: &mut Value, things: &Things) {
+    match body {
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                match (field.as_str(), &mut *value) {
+                    ("components", Value::Array(parts)) => {
+                        for part in parts {
+                            part["name"] = json!(things["component"]);
+                            part["version"] = json!(things["version"]);
+                        }
+                    }
+                    ("clusters", Value::Array(clusters)) => *clusters = vec![json!(things["cluster"])],
+                    ("service" | "release" | "environment" | "team" | "cluster", Value::String(name)) => {
+                        name.clone_from(&things[field.as_str()])
+                    }
+                    _ => about(value, things),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| about(item, things)),
+        _ => {}
+    }
+}
+
 #[tokio::test]
-async fn nothing_under_v1_answers_without_a_token() {
+async fn attack_08_nothing_under_v1_answers_without_a_token() {
     let app = TestApp::start().await;
     let operations = operations();
     assert!(operations.len() >= 50, "only {} operations", operations.len());
@@ -136,7 +199,7 @@ async fn nothing_under_v1_answers_without_a_token() {
 }
 
 #[tokio::test]
-async fn every_role_may_what_its_permissions_say_and_nothing_else() {
+async fn attack_08_every_role_may_what_its_permissions_say_and_nothing_else() {
     let app = TestApp::start().await;
     let world = World::shop(&app).await;
     let things = things(&app, &world).await;
@@ -190,7 +253,7 @@ async fn every_role_may_what_its_permissions_say_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn whoever_holds_no_role_sees_and_changes_nothing() {
+async fn attack_08_whoever_holds_no_role_sees_and_changes_nothing() {
     let app = TestApp::start().await;
     let world = World::shop(&app).await;
     let things = things(&app, &world).await;
@@ -215,4 +278,86 @@ async fn whoever_holds_no_role_sees_and_changes_nothing() {
             "{what}"
         );
     }
+}
+
+#[tokio::test]
+async fn attack_08_a_stream_is_opened_by_nobody_who_may_read_nothing() {
+    let app = TestApp::start().await;
+    let world = World::people(&app).await;
+    for query in ["", "?after=0"] {
+        let reply = world.stranger.get(&format!("/v1/events{query}")).await;
+        assert_eq!(reply.problem(403), "forbidden", "{query}");
+    }
+}
+
+#[tokio::test]
+async fn attack_08_what_the_document_does_not_name_is_no_way_in() {
+    let app = TestApp::start().await;
+    let world = World::shop(&app).await;
+    let things = things(&app, &world).await;
+    let document = slipway_api::openapi_document();
+    let mut asked = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let named: Vec<Method> = item
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(|method| method.to_uppercase().parse().unwrap())
+            .collect();
+        let mut filled = path.clone();
+        for (name, value) in &things {
+            filled = filled.replace(&format!("{{{name}}}"), value);
+        }
+        for method in [
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+            Method::OPTIONS,
+            Method::TRACE,
+            Method::CONNECT,
+        ] {
+            if named.contains(&method) {
+                continue;
+            }
+            asked += 1;
+            for person in [&app.nobody(), &world.stranger, &world.admin] {
+                let reply = person.request(method.clone(), &filled).send().await;
+                let what = format!("{method} {filled}: {} {:#}", reply.status, reply.body);
+                assert!(
+                    [401, 405].contains(&reply.status.as_u16()),
+                    "answered, and is not in the document: {what}"
+                );
+            }
+        }
+        if !path.starts_with("/v1/") {
+            continue;
+        }
+        // The same by another name is another path, not the same one without its check.
+        let upper = filled.replacen("/v1/", "/V1/", 1);
+        for other in [
+            format!("{filled}/"),
+            format!("/{filled}"),
+            filled.replacen("/v1/", "/v1//", 1),
+            filled.replacen("/v1/", "/v1/../v1/", 1),
+            filled.replacen("/v1/", "/%76%31/", 1),
+            upper,
+        ] {
+            for person in [&app.nobody(), &world.stranger] {
+                let reply = person.get(&other).await;
+                assert!(
+                    !reply.status.is_success(),
+                    "{other} answers: {} {:#}",
+                    reply.status,
+                    reply.body
+                );
+            }
+        }
+        if named.contains(&Method::GET) {
+            let head = app.nobody().request(Method::HEAD, &filled).send().await;
+            assert_eq!(head.status, 401, "HEAD {filled}");
+        }
+    }
+    assert!(asked > 300, "only {asked} were asked");
 }

@@ -120,7 +120,7 @@ pub async fn create(tx: &mut Tx, actor: &Actor, input: Create) -> Result<Environ
 ///
 /// # Errors
 /// When there is none, or it was changed since `if_match`; every fault of the input at once; without
-/// `environment.write` on it.
+/// `environment.write` on it, and on everything to give it other clusters.
 pub async fn update(
     tx: &mut Tx,
     actor: &Actor,
@@ -137,7 +137,11 @@ pub async fn update(
     check_revision(if_match, environment.revision)?;
     let mut faults = Faults::new();
     let clusters = match &input.clusters {
-        Some(references) => Some(resolve(tx, references, &mut faults).await?),
+        Some(references) => {
+            // A cluster is everybody's: a grant on one environment must not reach into those of the others.
+            actor.require(Permission::EnvironmentWrite, &Place::everywhere())?;
+            Some(resolve(tx, references, &mut faults).await?)
+        }
         None => None,
     };
     if let Some(clusters) = clusters.as_deref().filter(|_| faults.is_empty()) {

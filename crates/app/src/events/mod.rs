@@ -1,6 +1,6 @@
 //! Events: one reader of the database for all watchers.
 
-use crate::{Database, Error, Tx};
+use crate::{Database, Error, Tx, teams};
 use slipway_domain::identity::Actor;
 use slipway_store::{changes, events};
 use std::time::Duration;
@@ -77,12 +77,24 @@ async fn last(database: &Database) -> Result<i64, slipway_store::Error> {
     database.while_it_answers(read).await?
 }
 
-/// The last number.
+/// The last number: for the application itself.
 ///
 /// # Errors
 /// When the database is unavailable.
 pub async fn last_seq(tx: &mut Tx) -> Result<i64, Error> {
     Ok(events::last(tx).await?)
+}
+
+/// The number after which somebody watches: the one they say, or the last.
+///
+/// # Errors
+/// When the actor may read nothing.
+pub async fn watch_after(tx: &mut Tx, actor: &Actor, after: Option<i64>) -> Result<i64, Error> {
+    teams::require_reader(actor)?;
+    match after {
+        Some(after) => Ok(after),
+        None => last_seq(tx).await,
+    }
 }
 
 /// Numbered events after a number, oldest first, as far as this actor may see them.

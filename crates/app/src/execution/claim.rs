@@ -101,8 +101,9 @@ async fn claim_due(app: &App, horizon: work::Horizon, request: &ClaimRequest) ->
         };
         match assignment(&mut tx, app, &mut known, unit, row, lease).await {
             Ok(assignment) => assignments.push(assignment),
-            // Counted as an attempt, so that the deployment ends some time.
-            Err(error @ Error::Internal(_)) => {
+            // A credential that cannot be read is its cluster's trouble alone: nobody else's work may wait for it. Counted as an
+            // attempt, so that the deployment ends some time.
+            Err(error @ (Error::Internal(_) | Error::Cluster(_))) => {
                 tracing::error!(error = &error as &dyn std::error::Error, work = %unit.id, "work cannot be put together");
                 if work::give_back(
                     &mut tx,

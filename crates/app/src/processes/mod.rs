@@ -1,6 +1,7 @@
 //! Processes: which stages a release goes through, written by engineers, put in force by authorities, pinned by sealing.
 //!
-//! Seen by whoever may read anything: how releases go is no secret. A process is for a service, for the services of a team
+//! Seen by whoever may read anything: how releases go is no secret. But one that is for a service tells that there is such a
+//! service, and is seen by whoever may see its releases. A process is for a service, for the services of a team
 //! that have none of their own, or for the rest; one at a time is in force for each. What a release pinned when it was sealed
 //! (a trigger does that) is what it goes by, whatever comes into force later.
 
@@ -17,8 +18,8 @@ pub use write::{Create, activate, create, retire, write_version};
 use crate::{Error, Ref, Tx, teams::require_reader};
 use slipway_domain::{
     Name,
-    identity::{Actor, Place},
-    ids::ProcessTag,
+    identity::{Actor, Permission, Place},
+    ids::{ProcessTag, TeamId},
     process::{Head, Version},
 };
 use slipway_store::processes::{self, Of, Scope};
@@ -56,9 +57,31 @@ impl ProcessView {
 
 async fn head(tx: &mut Tx, actor: &Actor, reference: &str) -> Result<Head, Error> {
     require_reader(actor)?;
-    processes::find(tx, &Ref::parse::<ProcessTag>(reference))
+    let missing = || Error::not_found("process", reference);
+    let head = processes::find(tx, &Ref::parse::<ProcessTag>(reference))
         .await?
-        .ok_or_else(|| Error::not_found("process", reference))
+        .ok_or_else(missing)?;
+    let of = processes::of(tx, head.id).await?;
+    if may_see(actor, of_one_service(&of)) {
+        Ok(head)
+    } else {
+        Err(missing())
+    }
+}
+
+/// The team of the service that a process is for, if it is for one.
+const fn of_one_service(of: &Of) -> Option<TeamId> {
+    match of.scope {
+        Scope::Service(_) => of.team,
+        Scope::Team(_) | Scope::Rest => None,
+    }
+}
+
+/// Whether somebody who may read anything sees a process that is for a service of this team, or for none alone: whoever may
+/// see the service's releases does.
+fn may_see(actor: &Actor, team: Option<TeamId>) -> bool {
+    team.is_none_or(|team| actor.rights.allows(Permission::Read, &Place::team(team, "")))
+        || !actor.rights.visible().environments.is_empty()
 }
 
 async fn view(tx: &mut Tx, head: Head) -> Result<ProcessView, Error> {

@@ -1,6 +1,6 @@
 //! Reading processes, and who goes by them.
 
-use super::{ProcessView, head, view};
+use super::{ProcessView, head, may_see, view};
 use crate::{Before, Error, Ref, Tx, teams::require_reader};
 use slipway_domain::{
     identity::{Actor, Permission, Place},
@@ -12,20 +12,20 @@ use slipway_store::processes::{self, Pinned};
 /// One process, by id or name.
 ///
 /// # Errors
-/// When there is none, or the actor may read nothing.
+/// When there is none that the actor may see.
 pub async fn get(tx: &mut Tx, actor: &Actor, reference: &str) -> Result<ProcessView, Error> {
     let head = head(tx, actor, reference).await?;
     view(tx, head).await
 }
 
-/// Processes, newest first.
+/// Processes that the actor may see, newest first.
 ///
 /// # Errors
 /// When the actor may read nothing.
 pub async fn list(tx: &mut Tx, actor: &Actor, before: Before, limit: i64) -> Result<Vec<ProcessView>, Error> {
     require_reader(actor)?;
     let mut views = Vec::new();
-    for head in processes::list(tx, before, limit).await? {
+    for head in processes::list(tx, &actor.rights.visible(), before, limit).await? {
         views.push(view(tx, head).await?);
     }
     Ok(views)
@@ -34,17 +34,19 @@ pub async fn list(tx: &mut Tx, actor: &Actor, before: Before, limit: i64) -> Res
 /// The revision of a process, by one index.
 ///
 /// # Errors
-/// When there is none, or the actor may read nothing.
+/// When there is none that the actor may see.
 pub async fn revision(tx: &mut Tx, actor: &Actor, reference: &str) -> Result<i64, Error> {
     require_reader(actor)?;
-    let found = processes::revision(tx, &Ref::parse::<ProcessTag>(reference)).await?;
-    found.ok_or_else(|| Error::not_found("process", reference))
+    match processes::revision(tx, &Ref::parse::<ProcessTag>(reference)).await? {
+        Some((revision, team)) if may_see(actor, team) => Ok(revision),
+        _ => Err(Error::not_found("process", reference)),
+    }
 }
 
 /// One version of a process; old ones stay readable.
 ///
 /// # Errors
-/// When there is none, or the actor may read nothing.
+/// When there is none that the actor may see.
 pub async fn version(tx: &mut Tx, actor: &Actor, reference: &str, number: i64) -> Result<Version, Error> {
     let head = head(tx, actor, reference).await?;
     processes::get_version(tx, head.id, number)
@@ -64,7 +66,7 @@ pub async fn diagram(tx: &mut Tx, actor: &Actor, reference: &str, number: i64) -
 /// Versions of a process below a number, newest first.
 ///
 /// # Errors
-/// When there is no such process, or the actor may read nothing.
+/// When there is no such process that the actor may see.
 pub async fn versions(
     tx: &mut Tx,
     actor: &Actor,
@@ -89,7 +91,7 @@ pub struct PinnedRelease {
 /// the version in force.
 ///
 /// # Errors
-/// When there is no such process, or the actor may read nothing.
+/// When there is no such process that the actor may see.
 pub async fn releases(
     tx: &mut Tx,
     actor: &Actor,
@@ -101,14 +103,14 @@ pub async fn releases(
     let head = head(tx, actor, reference).await?;
     let but = head.in_force.filter(|_| old);
     let all = processes::pinned(tx, head.id, but, before, limit).await?;
-    let may_see = |pinned: &Pinned| {
+    let is_seen = |pinned: &Pinned| {
         actor
             .rights
             .allows(Permission::Read, &Place::team(pinned.team, ""))
     };
     Ok(all
         .into_iter()
-        .filter(may_see)
+        .filter(is_seen)
         .map(|pinned| PinnedRelease {
             is_in_force: head.in_force == Some(pinned.version),
             pinned,

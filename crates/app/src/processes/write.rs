@@ -1,19 +1,16 @@
 //! Writing processes, putting them in force, and taking them out of it.
 
-use super::{ProcessView, place, view};
-use crate::{Error, Ref, Tx, approvals, input, record, teams};
+use super::{ProcessView, may_see, of_one_service, place, view};
+use crate::{Error, Ref, Tx, approvals, input, record, services, teams};
 use serde_json::json;
 use slipway_domain::{
     Digest, Faults, Name,
     identity::{Actor, Permission},
-    ids::{ProcessTag, ServiceTag},
+    ids::ProcessTag,
     process::{self, Document, Head, Version, document::MAX_STAGES},
     versioned::NotActivated,
 };
-use slipway_store::{
-    processes::{self, Of, Scope},
-    services,
-};
+use slipway_store::processes::{self, Of, Scope};
 
 /// What a new process is made of.
 #[derive(Debug, Clone)]
@@ -34,6 +31,18 @@ async fn locked(tx: &mut Tx, reference: &str) -> Result<Head, Error> {
         .ok_or_else(|| Error::not_found("process", reference))
 }
 
+/// A process that somebody may see, locked, and whose it is.
+async fn seen(tx: &mut Tx, actor: &Actor, reference: &str) -> Result<(Head, Of), Error> {
+    teams::require_reader(actor)?;
+    let head = locked(tx, reference).await?;
+    let of = processes::of(tx, head.id).await?;
+    if may_see(actor, of_one_service(&of)) {
+        Ok((head, of))
+    } else {
+        Err(Error::not_found("process", reference))
+    }
+}
+
 /// Checks what somebody wrote; every fault at once, at pointers below `/document`.
 fn check(document: &Document, faults: &mut Faults) {
     // What could not be read is left out of the document: its places are no longer those of the input.
@@ -52,21 +61,14 @@ async fn known_groups(tx: &mut Tx, document: &Document, faults: &mut Faults) -> 
     Ok(())
 }
 
-async fn scope(tx: &mut Tx, input: &Create, faults: &mut Faults) -> Result<Option<Of>, Error> {
+async fn scope(tx: &mut Tx, actor: &Actor, input: &Create, faults: &mut Faults) -> Result<Option<Of>, Error> {
     match (&input.service, &input.team) {
         (Some(_), Some(_)) => {
             faults.add("/team", "a process is for a service or for a team, not for both");
             Ok(None)
         }
         (Some(reference), None) => {
-            let found = services::find(tx, &Ref::parse::<ServiceTag>(reference)).await?;
-            if found.is_none() {
-                let named = input::excerpt(reference);
-                faults.add(
-                    "/service",
-                    format!("there is no service `{named}` that you may see"),
-                );
-            }
+            let found = services::named(tx, actor, faults, "/service", reference).await?;
             Ok(found.map(|service| Of {
                 scope: Scope::Service(service.id),
                 name: Some(service.name),
@@ -105,7 +107,7 @@ pub async fn create(
             &slipway_domain::identity::Place::everywhere(),
         )?;
     }
-    let of = scope(tx, &input, &mut faults).await?;
+    let of = scope(tx, actor, &input, &mut faults).await?;
     if let Some(of) = &of {
         actor.require(Permission::ProcessWrite, &place(of))?;
     }
@@ -166,9 +168,7 @@ pub async fn write_version(
     document: Document,
     mut faults: Faults,
 ) -> Result<Version, Error> {
-    teams::require_reader(actor)?;
-    let head = locked(tx, reference).await?;
-    let of = processes::of(tx, head.id).await?;
+    let (head, of) = seen(tx, actor, reference).await?;
     actor.require(Permission::ProcessWrite, &place(&of))?;
     check(&document, &mut faults);
     known_groups(tx, &document, &mut faults).await?;
@@ -209,9 +209,7 @@ pub async fn activate(
     reference: &str,
     number: i64,
 ) -> Result<ProcessView, Error> {
-    teams::require_reader(actor)?;
-    let head = locked(tx, reference).await?;
-    let of = processes::of(tx, head.id).await?;
+    let (head, of) = seen(tx, actor, reference).await?;
     actor.require(Permission::ProcessActivate, &place(&of))?;
     require_person(actor)?;
     let version = processes::get_version(tx, head.id, number)
@@ -267,9 +265,7 @@ pub async fn activate(
 /// When there is none; a fault of the reason; `process-state` when it is not in force, or there is no wider one: no release
 /// goes without a process; when the actor is a machine or lacks `process.activate` on what it is for.
 pub async fn retire(tx: &mut Tx, actor: &Actor, reference: &str, reason: &str) -> Result<ProcessView, Error> {
-    teams::require_reader(actor)?;
-    let head = locked(tx, reference).await?;
-    let of = processes::of(tx, head.id).await?;
+    let (head, of) = seen(tx, actor, reference).await?;
     actor.require(Permission::ProcessActivate, &place(&of))?;
     require_person(actor)?;
     let mut faults = Faults::new();

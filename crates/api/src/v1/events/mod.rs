@@ -88,10 +88,7 @@ async fn watch(
     };
     // Subscribed before the last number is read: what comes in between is not missed.
     let live = state.hub.subscribe();
-    let after = match given {
-        Some(after) => after,
-        None => events::last_seq(&mut reader.tx).await?,
-    };
+    let after = events::watch_after(&mut reader.tx, &reader.actor, given).await?;
     let actor = Arc::clone(&reader.actor);
     drop(reader);
     let keep_alive = KeepAlive::new()
