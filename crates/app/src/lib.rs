@@ -43,7 +43,7 @@ pub use config::{Algorithm, Config, IssuerConfig, KeySource, PemKey, Subjects, U
 pub use error::{ANY_REVISION, Error};
 pub use identity::authenticate::{RequestInfo, Unauthenticated};
 pub use input::labels as check_labels;
-pub use secrets::SecretKey;
+pub use secrets::{SecretKey, unreadable};
 pub use slipway_store::{Before, Database, Ref, Tx};
 
 use slipway_domain::{identity::Actor, ports::ClusterProbe};

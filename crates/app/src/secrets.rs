@@ -3,7 +3,10 @@
 //! What is encrypted is bound to its place (the additional data), so that it cannot be moved into another row. A key is
 //! named by a fingerprint, stored beside what it encrypted: a new key can take over while the old one still reads.
 
-use crate::config::{Config, Unusable};
+use crate::{
+    App, Error,
+    config::{Config, Unusable},
+};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use base64::Engine as _;
 use secrecy::{ExposeSecret as _, SecretBox};
@@ -72,6 +75,25 @@ impl fmt::Debug for SecretKey {
     }
 }
 
+/// The names of keys that something stored was encrypted with and that are not configured, and how much: nothing of it can be
+/// read.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn unreadable(app: &App) -> Result<Vec<(String, i64)>, Error> {
+    let mut tx = app.read().await?;
+    let mut keys = slipway_store::secret_keys::in_use(&mut tx).await?;
+    keys.retain(|(name, _)| known(app.config(), name).is_none());
+    Ok(keys)
+}
+
+/// The key of that name, if it is configured.
+fn known<'a>(config: &'a Config, name: &str) -> Option<&'a SecretKey> {
+    std::iter::once(&config.secret_key)
+        .chain(&config.older_secret_keys)
+        .find(|known| known.name == name)
+}
+
 /// Why something could not be encrypted or decrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoSecret {
@@ -103,10 +125,7 @@ pub(crate) fn open(
     key: &str,
     sealed: &[u8],
 ) -> Result<SecretBox<Vec<u8>>, NoSecret> {
-    let key = std::iter::once(&config.secret_key)
-        .chain(&config.older_secret_keys)
-        .find(|known| known.name == key)
-        .ok_or(NoSecret::UnknownKey)?;
+    let key = known(config, key).ok_or(NoSecret::UnknownKey)?;
     let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or(NoSecret::Altered)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| NoSecret::Altered)?;
     let mut text = text.to_vec();

@@ -44,6 +44,7 @@ pub mod renderings;
 pub mod reviews;
 pub mod role_bindings;
 pub mod row;
+pub mod secret_keys;
 pub mod servers;
 pub mod services;
 mod session;

@@ -1,6 +1,6 @@
 //! The whole application over a database of its own, without a network.
 
-use crate::{AUDIENCE, Clusters, ISSUER, Issuer, Person, TestDb};
+use crate::{AUDIENCE, Clusters, ISSUER, Issuer, Person, TestDb, live::tables_with};
 use axum::Router;
 use slipway_api::ApiConfig;
 use slipway_app::{App, Config, SecretKey, identity, timers};
@@ -139,6 +139,15 @@ impl TestApp {
     pub async fn damage(&self, sql: &'static str) -> Result<(), String> {
         let done = sqlx::raw_sql(sql).execute(self.app.database().pool()).await;
         done.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// The tables that hold a secret in a form that could be read.
+    ///
+    /// # Panics
+    /// When the database does not answer.
+    pub async fn tables_with(&self, secret: &str) -> Vec<String> {
+        let connection = self.app.database().pool().acquire().await;
+        tables_with(&mut connection.expect("a connection"), secret).await
     }
 
     /// Does what the timers do of deployments: looks at those that are due.

@@ -28,6 +28,7 @@ mod database;
 pub mod doctor;
 mod issuer;
 pub mod live;
+mod planted;
 pub mod signer;
 mod world;
 
@@ -36,5 +37,6 @@ pub use client::{Person, Reply, Request};
 pub use clusters::Clusters;
 pub use database::TestDb;
 pub use issuer::{AUDIENCE, ISSUER, Issuer};
+pub use planted::Planted;
 pub use serde_json::{Value, json};
 pub use world::World;

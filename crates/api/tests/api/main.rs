@@ -5,6 +5,7 @@
 mod approvals;
 mod attacks;
 mod attacks_roles;
+mod attacks_secrets;
 mod attacks_tenancy;
 mod audit;
 mod conventions;

@@ -73,7 +73,7 @@ impl Overlay {
         }
         for (i, operation) in operations.iter().take(MAX_OPERATIONS).enumerate() {
             if let Err(error) = PatchOperation::deserialize(operation) {
-                faults.add(format!("/patch/{i}"), format!("no JSON patch operation: {error}"));
+                faults.add(format!("/patch/{i}"), no_operation(&error));
             }
         }
         let values = self.merge.iter().map(|merge| ("/merge".to_owned(), merge));
@@ -100,6 +100,16 @@ impl Overlay {
     }
 }
 
+/// What is wrong with an operation, without its values: who writes to a Secret has them here by mistake.
+fn no_operation(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if text.starts_with("missing field") {
+        return format!("no JSON patch operation: {text}");
+    }
+    "no JSON patch operation: `op` is one of `add`, `remove`, `replace`, `move`, `copy`, `test`, with the fields that RFC 6902 gives it"
+        .to_owned()
+}
+
 /// What no bundle could hold either: whole numbers that canonical JSON (RFC 8785) would round, so that two overlays would
 /// have one digest, and NUL characters, which neither databases nor clusters take.
 fn unfit(value: &Value) -> Option<String> {
@@ -112,7 +122,7 @@ fn unfit(value: &Value) -> Option<String> {
         Value::Number(number) => {
             let size = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
             let too_large = size.is_some_and(|size| size > MAX_WHOLE);
-            too_large.then(|| format!("{number} is beyond ±{MAX_WHOLE} and would be rounded: use text"))
+            too_large.then(|| format!("a number is beyond ±{MAX_WHOLE} and would be rounded: use text"))
         }
         Value::String(text) => nul(text),
         Value::Array(items) => items.iter().find_map(unfit),

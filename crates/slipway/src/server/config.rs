@@ -1,6 +1,7 @@
 //! The server's configuration: a TOML file, overlaid by the environment. A fault names its key.
 
-use anyhow::{Context as _, bail};
+use super::unquoted::without_values;
+use anyhow::{Context as _, anyhow, bail};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use slipway_app::{Config, IssuerConfig, SecretKey};
@@ -91,6 +92,8 @@ pub(super) struct Secrets {
     key_file: Option<PathBuf>,
     /// Keys that were it before.
     older_keys: Vec<String>,
+    /// Names of keys that are lost: what they encrypted is given again, and until then the server starts without it.
+    pub(super) lost_keys: Vec<String>,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -217,13 +220,18 @@ pub(super) fn read(file: Option<&Path>) -> anyhow::Result<Settings> {
         .prefix_separator("__")
         .separator("__")
         .try_parsing(true);
-    let raw = builder
-        .add_source(environment)
-        .build()
-        .context("the configuration cannot be read")?;
-    let mut settings: Settings = raw
-        .try_deserialize()
-        .context("the configuration cannot be used")?;
+    let raw = builder.add_source(environment).build().map_err(|error| {
+        anyhow!(
+            "the configuration cannot be read: {}",
+            without_values(&error.to_string())
+        )
+    })?;
+    let mut settings: Settings = raw.try_deserialize().map_err(|error| {
+        anyhow!(
+            "the configuration cannot be used: {}",
+            without_values(&error.to_string())
+        )
+    })?;
     if settings.database.url.is_empty() {
         settings.database.url = std::env::var("DATABASE_URL").map_err(|_| {
             anyhow::anyhow!("the configuration cannot be used: database.url: give it, or DATABASE_URL")

@@ -8,6 +8,7 @@ mod doctor;
 mod issuer;
 mod serve;
 mod telemetry;
+mod unquoted;
 
 pub(crate) use doctor::{DoctorArgs, NotExamined, Verdict, doctor};
 pub(crate) use issuer::{DevTokenArgs, dev_token};

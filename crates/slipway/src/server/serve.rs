@@ -55,6 +55,7 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         settings.app(issuers)?,
         Arc::new(Probe::new(clients.clone())),
     )?;
+    check_keys(&app, &settings).await?;
     bootstrap(&app, &settings).await?;
 
     // Before anything is begun that must be ended well.
@@ -170,6 +171,27 @@ async fn work_on_clusters(
     let watcher = DriftWatcher::new(Ledger::new(app.clone()), clients.clone(), drift);
     tasks.spawn(watcher.run(stop.clone()));
     tasks.spawn(Executor::new(queue, clients, executor).run(stop.clone()));
+    Ok(())
+}
+
+/// Refuses to go on with keys that do not read what is stored: work would be claimed that nobody can do, and what is written
+/// from now on could not be read by the servers with the right ones.
+async fn check_keys(app: &App, settings: &config::Settings) -> anyhow::Result<()> {
+    for (name, count) in slipway_app::unreadable(app).await? {
+        if settings.secrets.lost_keys.contains(&name) {
+            tracing::warn!(
+                key = name,
+                count,
+                "what was encrypted with a key that is lost has to be given again"
+            );
+            continue;
+        }
+        bail!(
+            "the configuration cannot be used: secrets.key: {count} of what is stored was encrypted with the key `{name}`, \
+             which is not configured: give that one, as `key` or among `older_keys`; only if it is lost, name it among \
+             `lost_keys`, and give the credentials of clusters again"
+        );
+    }
     Ok(())
 }
 

@@ -66,7 +66,7 @@ fn real() -> (String, String) {
 }
 
 /// What must never be seen again of the tests' kubeconfig.
-fn secrets_of_kubeconfig() -> Vec<String> {
+pub(crate) fn secrets_of_kubeconfig() -> Vec<String> {
     use secrecy::ExposeSecret as _;
     let kubeconfig = Kubeconfig::from_yaml(&kubeconfig()).expect("a kubeconfig");
     let users = kubeconfig

@@ -17,6 +17,7 @@ mod drift;
 mod observability;
 mod online_boutique;
 mod preconditions;
+mod secrets;
 mod several_servers;
 mod split_roles;
 mod steering;

@@ -152,24 +152,7 @@ impl Database {
     /// # Panics
     /// When the database does not answer.
     pub async fn tables_with(&self, secret: &str) -> Vec<String> {
-        let mut connection = self.connect().await;
-        let mut holding = Vec::new();
-        for table in tables(&mut connection).await {
-            // Binary columns are written as hexadecimal.
-            let sql = format!(
-                "SELECT count(*) FROM {table} t WHERE position($1 in t::text) > 0 \
-                 OR position(encode(convert_to($1, 'UTF8'), 'hex') in t::text) > 0"
-            );
-            let found: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
-                .bind(secret)
-                .fetch_one(&mut connection)
-                .await
-                .expect("a table");
-            if found > 0 {
-                holding.push(table);
-            }
-        }
-        holding
+        tables_with(&mut self.connect().await, secret).await
     }
 
     /// Everything in it, once the sequencer has numbered what was written.
@@ -244,4 +227,25 @@ impl Drop for Database {
             );
         }
     }
+}
+
+/// The tables that hold a secret in a form that could be read.
+pub(crate) async fn tables_with(connection: &mut PgConnection, secret: &str) -> Vec<String> {
+    let mut holding = Vec::new();
+    for table in tables(connection).await {
+        // Binary columns are written as hexadecimal.
+        let sql = format!(
+            "SELECT count(*) FROM {table} t WHERE position($1 in t::text) > 0 \
+             OR position(encode(convert_to($1, 'UTF8'), 'hex') in t::text) > 0"
+        );
+        let found: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(secret)
+            .fetch_one(&mut *connection)
+            .await
+            .expect("a table");
+        if found > 0 {
+            holding.push(table);
+        }
+    }
+    holding
 }

@@ -33,6 +33,7 @@ mod server;
 mod tcp;
 mod world;
 
+pub(crate) use database::tables_with;
 pub use database::{Contents, Database};
 pub use kube_proxy::{Answer, Asked, Fate, Gate, KubeProxy, Logged, Rule, WatchEnd};
 pub use kubernetes::{Namespace, content, is_available, kubeconfig};

@@ -39,7 +39,8 @@ pub(super) fn read(text: &str, is_plain: bool, tag: Option<&Tag>) -> Result<Valu
         Some(core) => match (core, plain(text)?) {
             ("null", Value::Null) => Ok(Value::Null),
             ("bool", value @ Value::Bool(_)) | ("int" | "float", value @ Value::Number(_)) => Ok(value),
-            _ => Err(format!("{text:?} is not what its tag {} says", tag.original())),
+            // Which value it is its place says: it may be one of a Secret.
+            _ => Err(format!("this value is not what its tag {} says", tag.original())),
         },
     }
 }
@@ -77,9 +78,9 @@ fn number(text: &str) -> Result<Value, String> {
     if let Some(whole) = integer(&digits) {
         return match whole {
             Ok(whole) if whole.abs() <= MAX_WHOLE => Ok(whole.into()),
-            _ => Err(format!(
-                "{text} is beyond ±9007199254740991 and would be rounded: write it in quotes"
-            )),
+            _ => Err(
+                "this number is beyond ±9007199254740991 and would be rounded: write it in quotes".to_owned(),
+            ),
         };
     }
     // A leading dot is taken as it stands: `_` is skipped only in what begins with a digit or a sign.
