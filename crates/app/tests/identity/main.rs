@@ -3,6 +3,7 @@
 
 mod api_tokens;
 mod claims;
+mod doors;
 mod grants;
 mod remembered;
 mod signatures;
