@@ -51,6 +51,15 @@ pub struct HeldRole {
     pub environment: Option<String>,
     /// What it allows.
     pub permissions: Vec<String>,
+    /// What gives it: `role_binding`, `claim` or `trust_rule`. What comes from a claim or a trust rule lasts as long as the
+    /// token, and no API token carries it.
+    #[serde(default)]
+    #[schema(example = "claim")]
+    pub from: String,
+    /// Which claim, with its value, or which trust rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "groups=release-managers")]
+    pub by: Option<String>,
 }
 
 /// Grants a role.

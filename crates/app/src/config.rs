@@ -4,7 +4,7 @@ use crate::SecretKey;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use slipway_domain::component::bundle::Limits;
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr};
 
 /// The configuration.
 #[derive(Debug)]
@@ -36,6 +36,14 @@ impl Config {
             rendering_limits: Limits::RENDERING,
         }
     }
+
+    /// Whether the issuers can be used, without putting anything together.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn check_issuers(&self) -> Result<(), Unusable> {
+        crate::identity::issuers::check(self)
+    }
 }
 
 /// Somebody who vouches for people and machines by signing tokens.
@@ -57,6 +65,111 @@ pub struct IssuerConfig {
     /// The claim that says what people call a subject.
     #[serde(default)]
     pub name_claim: Option<String>,
+    /// Roles that its tokens bring by what their claims say.
+    #[serde(default)]
+    pub roles: Vec<ClaimRole>,
+    /// Which of its machines are trusted; all, without any rights of their own, when there is none.
+    #[serde(default)]
+    pub trust: Vec<Trust>,
+    /// How its keys are fetched, where they are.
+    #[serde(default)]
+    pub fetch: Fetch,
+}
+
+impl IssuerConfig {
+    /// With the defaults: every algorithm, people, no name, no roles.
+    pub fn new(issuer: impl Into<String>, audience: impl Into<String>, keys: KeySource) -> Self {
+        Self {
+            issuer: issuer.into(),
+            audience: audience.into(),
+            algorithms: Algorithm::all(),
+            keys,
+            subjects: Subjects::People,
+            name_claim: None,
+            roles: Vec::new(),
+            trust: Vec::new(),
+            fetch: Fetch::default(),
+        }
+    }
+}
+
+/// A role for whoever has a value in a claim, for as long as the token says so.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimRole {
+    /// Where the claim is: a name, `realm_access.roles`, or a JSON pointer. It is a text or a list of texts.
+    pub claim: String,
+    /// What it says, to the letter.
+    pub value: String,
+    /// The role.
+    pub role: String,
+    /// Only on what this team owns.
+    #[serde(default)]
+    pub team: Option<String>,
+    /// Only in this environment.
+    #[serde(default)]
+    pub environment: Option<String>,
+}
+
+/// Which tokens of an issuer of machines are trusted, and with what.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trust {
+    /// How the record calls it.
+    pub name: String,
+    /// What the token must say, all of it; each claim is a text.
+    pub claims: BTreeMap<String, ClaimValue>,
+    /// What that gives.
+    pub roles: Vec<TrustRole>,
+}
+
+/// What a claim must say.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum ClaimValue {
+    /// This, to the letter.
+    Exactly(String),
+    /// A text that begins as this glob says, which ends in its one `*`.
+    Glob {
+        /// As `refs/tags/v*`.
+        glob: String,
+    },
+}
+
+/// A role that a trust rule gives.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustRole {
+    /// The role; never one that approves.
+    pub role: String,
+    /// Only on what this team owns.
+    #[serde(default)]
+    pub team: Option<String>,
+    /// Only in this environment.
+    #[serde(default)]
+    pub environment: Option<String>,
+}
+
+/// How an issuer's keys are fetched, for [`KeySource::Discovery`] and [`KeySource::JwksUrl`].
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fetch {
+    /// How often, in seconds: a key that the issuer has removed is accepted no longer than this.
+    pub refresh_seconds: u32,
+    /// How long keys are good while the issuer cannot be reached, in seconds.
+    pub max_age_seconds: u32,
+    /// Whether `http` to this machine will do; development only.
+    pub loopback_http: bool,
+}
+
+impl Default for Fetch {
+    fn default() -> Self {
+        Self {
+            refresh_seconds: 300,
+            max_age_seconds: 24 * 3600,
+            loopback_http: false,
+        }
+    }
 }
 
 /// A way to sign tokens. Symmetric ones are not among them: whoever can check could forge.
@@ -102,7 +215,8 @@ impl FromStr for Algorithm {
     }
 }
 
-/// Where an issuer's public keys come from. Read once, at start.
+/// Where an issuer's public keys come from. What is given or a file is read once, at start; the others are fetched again
+/// and again, and a server starts without them.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeySource {
@@ -112,6 +226,19 @@ pub enum KeySource {
     Jwks(String),
     /// A file with a JWKS document.
     JwksFile(PathBuf),
+    /// Where a JWKS document is published.
+    JwksUrl(String),
+    /// What the issuer says of itself (`OpenID` Connect Discovery 1.0): its document names where the keys are.
+    Discovery(Discovery),
+}
+
+/// Where an issuer says what there is to know of it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Discovery {
+    /// What `/.well-known/openid-configuration` is below, when that is not the issuer itself. The document must name the
+    /// issuer all the same.
+    pub at: Option<String>,
 }
 
 /// A public key in PEM.
@@ -152,6 +279,8 @@ pub struct Unusable {
     pub key: String,
     /// What is wrong with it, free of secrets.
     pub detail: String,
+    /// What else cannot be used.
+    pub others: Vec<Self>,
 }
 
 impl Unusable {
@@ -160,7 +289,18 @@ impl Unusable {
         Self {
             key: key.into(),
             detail: detail.into(),
+            others: Vec::new(),
         }
+    }
+
+    /// All of these, so that whoever configures sees everything at once.
+    pub(crate) fn all(faults: Vec<Self>) -> Result<(), Self> {
+        let mut faults = faults.into_iter();
+        let Some(first) = faults.next() else { return Ok(()) };
+        Err(Self {
+            others: faults.collect(),
+            ..first
+        })
     }
 }
 
@@ -170,7 +310,10 @@ impl fmt::Display for Unusable {
             f,
             "the configuration cannot be used: {}: {}",
             self.key, self.detail
-        )
+        )?;
+        self.others
+            .iter()
+            .try_for_each(|other| write!(f, "; {}: {}", other.key, other.detail))
     }
 }
 

@@ -138,6 +138,16 @@ impl App {
         self.inner.executors.store(executors, Ordering::Relaxed);
     }
 
+    /// How many tokens are remembered: those that were accepted lately, and no others.
+    #[must_use]
+    pub fn remembered_tokens(&self) -> usize {
+        self.inner.authenticator.remembered()
+    }
+
+    pub(crate) fn authenticator(&self) -> &identity::authenticate::Authenticator {
+        &self.inner.authenticator
+    }
+
     /// Finds out who sends a request.
     ///
     /// # Errors

@@ -131,6 +131,9 @@ pub async fn change(tx: &mut Tx, actor: &Actor, change: Change) -> Result<(), Er
         },
         "request": actor.request,
     });
+    if !actor.rights.rules().is_empty() {
+        data["by"]["trust"] = actor.rights.rules().into();
+    }
     if !change.data.is_null() {
         data["data"] = change.data.clone();
     }

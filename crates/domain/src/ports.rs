@@ -16,6 +16,16 @@ pub use crate::drift::DriftLedger;
 /// A future that a port returns where the trait must be usable as `dyn`.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// What an issuer publishes, fetched: `slipway-issuers` does it over HTTP.
+pub trait IssuerDocuments: Send + Sync + 'static {
+    /// The whole body of what an address answers with 200: within seconds, not larger than such documents are, and from
+    /// nowhere but this very address.
+    ///
+    /// # Errors
+    /// Why there is none, for an operator.
+    fn get<'a>(&'a self, address: &'a url::Url) -> PortFuture<'a, Result<Vec<u8>, String>>;
+}
+
 /// The queue could not be reached or refused; worth trying again.
 #[derive(Debug, thiserror::Error)]
 #[error("the queue is unavailable: {0}")]

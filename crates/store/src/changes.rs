@@ -9,6 +9,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
+use tokio::sync::watch;
 
 /// The channel on which a change of who may do what is hinted at; triggers of the tables send it, whoever writes.
 pub const IDENTITY: &str = "slipway_identity";
@@ -21,7 +22,7 @@ pub struct Changes {
 
 #[derive(Debug, Default)]
 struct Counts {
-    identity: AtomicU64,
+    identity: watch::Sender<u64>,
     events: AtomicU64,
 }
 
@@ -29,7 +30,13 @@ impl Changes {
     /// Moves when somebody's rights, tokens or name may have changed. To be read *before* what depends on it is.
     #[must_use]
     pub fn identity(&self) -> u64 {
-        self.counts.identity.load(Ordering::SeqCst)
+        *self.counts.identity.borrow()
+    }
+
+    /// The same count, for those who wait until it moves.
+    #[must_use]
+    pub fn identity_moves(&self) -> watch::Receiver<u64> {
+        self.counts.identity.subscribe()
     }
 
     /// Moves when this process wrote an event. To be read *before* what depends on it is.
@@ -40,7 +47,7 @@ impl Changes {
 
     /// Somebody else changed who may do what, or that cannot be told.
     pub fn heard_of_identity(&self) {
-        self.counts.identity.fetch_add(1, Ordering::SeqCst);
+        self.counts.identity.send_modify(|count| *count += 1);
     }
 
     /// Notes what one transaction changes.
@@ -76,7 +83,7 @@ impl Noted {
 impl Drop for Noted {
     fn drop(&mut self) {
         if self.identity {
-            self.counts.identity.fetch_add(1, Ordering::SeqCst);
+            self.counts.identity.send_modify(|count| *count += 1);
         }
         if self.events {
             self.counts.events.fetch_add(1, Ordering::SeqCst);
@@ -94,7 +101,10 @@ mod tests {
         let mut noted = changes.noting();
         noted.identity();
         assert_eq!((changes.identity(), changes.events()), (0, 0));
+        let moves = changes.identity_moves();
+        assert!(!moves.has_changed().unwrap());
         drop(noted);
+        assert!(moves.has_changed().unwrap());
         assert_eq!((changes.identity(), changes.events()), (1, 0));
         drop(changes.noting());
         assert_eq!((changes.identity(), changes.events()), (1, 0));

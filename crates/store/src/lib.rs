@@ -34,6 +34,7 @@ pub mod idempotency;
 mod listing;
 mod migrate;
 pub mod overrides;
+pub mod places;
 pub mod policies;
 mod pool;
 pub mod principals;

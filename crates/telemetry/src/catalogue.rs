@@ -129,6 +129,10 @@ catalogue! {
     EXPORT_FAILURES = "slipway_trace_export_failures_total": Counter [] Every,
         "Batches of spans that the collector did not take; they are lost.";
 
+    ISSUER_KEYS_STALE = "slipway_issuer_keys_stale": Gauge [any("issuer")] Api,
+        "1 while the issuer's keys could not be fetched last time: those from before are used until they are too old.";
+    ISSUER_FETCHES = "slipway_issuer_fetches_total": Counter [any("issuer"), of("outcome", &["fetched", "failed"])] Api,
+        "Times that the issuer's keys were asked for.";
     HTTP_REQUESTS = "slipway_http_requests_total": Counter [any("method"), any("route"), any("status")] Api,
         "Requests answered, by class of status (`2xx` …); `cancelled` when the client went away.";
     HTTP_DURATION = "slipway_http_request_duration_seconds": Seconds [any("method"), any("route")] Api,

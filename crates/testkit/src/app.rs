@@ -3,8 +3,13 @@
 use crate::{AUDIENCE, Clusters, ISSUER, Issuer, Person, TestDb, live::tables_with};
 use axum::Router;
 use slipway_api::ApiConfig;
-use slipway_app::{App, Config, SecretKey, identity, timers};
+use slipway_app::{
+    App, Config, IssuerConfig, SecretKey,
+    identity::{self, issuers::follow},
+    timers,
+};
 use slipway_domain::identity::Role;
+use slipway_issuers::HttpDocuments;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -25,6 +30,7 @@ pub struct TestApp {
     /// Ends event streams, as a server that shuts down.
     pub shutdown: CancellationToken,
     background: JoinHandle<()>,
+    fetching: JoinHandle<()>,
     _ends: DropGuard,
     // Dropped last: it takes its connections with it.
     _db: TestDb,
@@ -41,17 +47,28 @@ impl TestApp {
     /// # Panics
     /// When it cannot be put together.
     pub async fn with(config: ApiConfig) -> Self {
+        Self::with_issuers(config, Vec::new()).await
+    }
+
+    /// Starts one that knows more issuers.
+    ///
+    /// # Panics
+    /// As [`Self::with`].
+    pub async fn with_issuers(config: ApiConfig, more: Vec<IssuerConfig>) -> Self {
         let db = TestDb::create().await;
         let issuer = Issuer::generate();
         let clusters = Clusters::default();
         let key = SecretKey::parse("secret_key", SECRET_KEY).expect("a secret key");
-        let app_config = Config::new(vec![issuer.config()], key);
+        let mut issuers = vec![issuer.config()];
+        issuers.extend(more);
+        let app_config = Config::new(issuers, key);
         let app =
             App::new(db.database.clone(), app_config, Arc::new(clusters.clone())).expect("an application");
         let shutdown = CancellationToken::new();
         let router = slipway_api::router(app.clone(), config, shutdown.clone());
         let follower = app.clone();
         let background = tokio::spawn(async move { follower.feed().follow(follower.database()).await });
+        let fetching = tokio::spawn(follow(app.clone(), documents(), shutdown.clone()));
         let ends = shutdown.clone().drop_guard();
         Self {
             app,
@@ -60,6 +77,7 @@ impl TestApp {
             clusters,
             shutdown,
             background,
+            fetching,
             _ends: ends,
             _db: db,
         }
@@ -188,5 +206,13 @@ impl TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.background.abort();
+        self.fetching.abort();
     }
+}
+
+/// Asks issuers as servers do.
+fn documents() -> Arc<HttpDocuments> {
+    // Whoever was first has installed the same.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    Arc::new(HttpDocuments::new().expect("a client"))
 }

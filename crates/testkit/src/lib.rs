@@ -29,6 +29,7 @@ pub mod doctor;
 mod issuer;
 pub mod live;
 mod planted;
+mod publisher;
 pub mod signer;
 mod world;
 
@@ -38,5 +39,6 @@ pub use clusters::Clusters;
 pub use database::TestDb;
 pub use issuer::{AUDIENCE, ISSUER, Issuer};
 pub use planted::Planted;
+pub use publisher::Publisher;
 pub use serde_json::{Value, json};
 pub use world::World;

@@ -11,7 +11,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
-use std::time::Duration;
+use slipway_app::identity::issuers::Standing;
+use std::{fmt::Write as _, time::Duration};
 use utoipa::IntoParams;
 
 /// How long a database may take to answer before the server counts as not ready.
@@ -27,7 +28,7 @@ pub(crate) async fn healthz() -> &'static str {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ReadyQuery {
-    /// Also say how many server processes of each role there are.
+    /// Also say how many server processes of each role there are, and how the keys of issuers stand.
     verbose: Option<String>,
 }
 
@@ -79,7 +80,29 @@ async fn verbose(state: &ApiState) -> Response {
         }
         _ => text.push_str("the server processes could not be counted\n"),
     }
+    for issuer in slipway_app::identity::issuers::standing(&state.app) {
+        let _ = writeln!(text, "{}", keys(&issuer));
+    }
     text.into_response()
+}
+
+/// How the keys of an issuer stand, in a line. Why they cannot be fetched is said in the log: anybody may ask here.
+fn keys(issuer: &Standing) -> String {
+    let name = &issuer.issuer;
+    let Some(age) = issuer.age.map(|age| age.as_secs()) else {
+        return format!("issuer {name}: its keys could not be fetched yet; its tokens cannot be checked");
+    };
+    match (&issuer.failed, issuer.usable) {
+        (None, _) => format!("issuer {name}: keys fetched {age} s ago"),
+        (Some(_), true) => {
+            format!("issuer {name}: stale: does not answer, keys are {age} s old and still used")
+        }
+        (Some(_), false) => {
+            format!(
+                "issuer {name}: stale: does not answer, keys are {age} s old, too old; its tokens cannot be checked"
+            )
+        }
+    }
 }
 
 /// Metrics of this server, as Prometheus reads them.

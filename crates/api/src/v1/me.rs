@@ -4,7 +4,7 @@ use crate::{etag::Tag, extract::Reader, problem::Failure, state::ApiState};
 use axum::response::Response;
 use slipway_api_types::identity::{HeldRole, Me, Principal};
 use slipway_app::identity;
-use slipway_domain::identity::{self as domain, PrincipalKind, Proof};
+use slipway_domain::identity::{self as domain, PrincipalKind, Proof, Source};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
@@ -26,9 +26,18 @@ pub(super) fn wire_principal(principal: &domain::Principal) -> Principal {
     }
 }
 
+/// What gives a role, and which.
+fn source(source: Source) -> (&'static str, Option<String>) {
+    match source {
+        Source::Binding => ("role_binding", None),
+        Source::Claim(claim) => ("claim", Some(claim)),
+        Source::Rule(rule) => ("trust_rule", Some(rule)),
+    }
+}
+
 /// Show who you are.
 ///
-/// And which roles you hold where. Everybody whose token is accepted may ask.
+/// And which roles you hold where, and what gives each: a role binding, a claim of your token, or a trust rule that it fits. Everybody whose token is accepted may ask.
 #[utoipa::path(
     get, path = "/v1/me", operation_id = "get_me", tag = "identity",
     responses((status = 200, description = "You.", body = Me,
@@ -45,7 +54,10 @@ async fn show(mut reader: Reader) -> Result<Response, Failure> {
     let roles = view
         .roles
         .into_iter()
-        .map(|held| HeldRole {
+        .map(|held| (source(held.source.clone()), held))
+        .map(|((from, by), held)| HeldRole {
+            from: from.to_owned(),
+            by,
             role: held.role.to_string(),
             team: held.team.map(|name| name.to_string()),
             environment: held.environment.map(|name| name.to_string()),

@@ -9,13 +9,13 @@ use std::time::Duration;
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Stream {
+pub(crate) struct Stream {
     body: BodyDataStream,
     text: String,
 }
 
 impl Stream {
-    async fn open(person: &Person, query: &str, last: Option<&str>) -> Self {
+    pub(crate) async fn open(person: &Person, query: &str, last: Option<&str>) -> Self {
         let mut request = person.request(Method::GET, &format!("/v1/events{query}"));
         if let Some(last) = last {
             request = request.header("last-event-id", last);
@@ -30,7 +30,7 @@ impl Stream {
     }
 
     /// The next event, as `(id, kind, data)`; `None` when the stream ends.
-    async fn next(&mut self) -> Option<(i64, String, Value)> {
+    pub(crate) async fn next(&mut self) -> Option<(i64, String, Value)> {
         tokio::time::timeout(PATIENCE, self.read())
             .await
             .expect("an event, or the end, in time")

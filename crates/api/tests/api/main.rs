@@ -4,6 +4,8 @@
 
 mod approvals;
 mod attacks;
+mod attacks_identity;
+mod attacks_lifetime;
 mod attacks_roles;
 mod attacks_secrets;
 mod attacks_tenancy;
@@ -15,6 +17,7 @@ mod events;
 mod evidence;
 mod idempotency;
 mod identity;
+mod issuers;
 mod library;
 mod limits;
 mod matrix;

@@ -1,7 +1,7 @@
 //! Events: one reader of the database for all watchers.
 
 use crate::{Database, Error, Tx, teams};
-use slipway_domain::identity::Actor;
+use slipway_domain::identity::{Actor, Permission, Place};
 use slipway_store::{changes, events};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -75,6 +75,17 @@ async fn last(database: &Database) -> Result<i64, slipway_store::Error> {
         events::last(&mut tx).await
     };
     database.while_it_answers(read).await?
+}
+
+/// Whether somebody may watch at all: whoever holds no role anywhere would never see anything.
+///
+/// # Errors
+/// Without the permission to read, wherever that may be.
+pub fn may_watch(actor: &Actor) -> Result<(), Error> {
+    if actor.rights.allows_somewhere(Permission::Read) {
+        return Ok(());
+    }
+    Ok(actor.require(Permission::Read, &Place::everywhere())?)
 }
 
 /// The last number: for the application itself.

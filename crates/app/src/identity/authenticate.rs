@@ -2,13 +2,16 @@
 //! took it, and within a second for those to others: see [`super::remembered`].
 
 use super::{
-    jwt::{self, Issuer, NoToken, Verified},
+    issuers::{Issuer, NoKeys},
+    jwt::{self, NoToken, NotVerified, Verified},
     principals,
     remembered::{Claimed, Known, Remembered, Slot},
     tokens,
 };
 use crate::{Database, Error, config::Config, config::Unusable};
-use slipway_domain::identity::{Actor, Principal, PrincipalKind, Proof, Rights, Role};
+use slipway_domain::identity::{
+    Actor, GivenOn, Grant, Principal, PrincipalKind, Proof, Rights, Role, Scope, Source, Stated,
+};
 use slipway_store as store;
 use std::sync::Arc;
 
@@ -57,7 +60,7 @@ impl From<Error> for Unauthenticated {
 
 /// Knows the issuers and their keys, and who came lately.
 pub(crate) struct Authenticator {
-    issuers: Vec<Issuer>,
+    issuers: Vec<Arc<Issuer>>,
     remembered: Remembered,
 }
 
@@ -68,6 +71,14 @@ impl Authenticator {
             issuers: Issuer::all(config)?,
             remembered: Remembered::default(),
         })
+    }
+
+    pub(crate) fn remembered(&self) -> usize {
+        self.remembered.len()
+    }
+
+    pub(crate) fn issuers(&self) -> &[Arc<Issuer>] {
+        &self.issuers
     }
 
     /// Finds out who sends a request. `bearer` is what follows `Bearer ` in the header.
@@ -90,27 +101,75 @@ impl Authenticator {
     async fn known(&self, database: &Database, bearer: &str) -> Result<Arc<Known>, Unauthenticated> {
         let key = Remembered::key(bearer);
         if let Some(slot) = self.remembered.find(&key) {
-            let known = slot.known(database).await;
+            let known = match self.still_signed(slot.claimed()) {
+                Ok(()) => slot.known(database).await,
+                Err(refused) => Err(refused),
+            };
             if matches!(known, Err(Unauthenticated::Refused { .. })) {
                 self.remembered.forget(&key);
             }
             return known;
         }
-        let slot = Arc::new(Slot::new(self.claimed(bearer)?));
+        let slot = Arc::new(Slot::new(self.claimed(bearer).await?));
         let known = slot.known(database).await?;
         self.remembered.keep(key, &slot);
         Ok(known)
     }
 
     /// Everything that can be checked without the database.
-    fn claimed(&self, bearer: &str) -> Result<Claimed, NoToken> {
+    async fn claimed(&self, bearer: &str) -> Result<Claimed, Unauthenticated> {
         if bearer.starts_with(tokens::PREFIX) {
             let hash = tokens::hash(bearer).ok_or(NoToken::Malformed)?;
-            Ok(Claimed::ApiToken(hash))
-        } else {
-            Ok(Claimed::SignedIn(jwt::verify(&self.issuers, bearer)?))
+            return Ok(Claimed::ApiToken(hash));
+        }
+        let worth_another_try = match jwt::verify(&self.issuers, bearer) {
+            Err(NotVerified::KeyUnknown(issuer)) => issuer.fetched_anew().await,
+            Err(NotVerified::KeysMissing(issuer)) => {
+                issuer.fetched_once().await;
+                true
+            }
+            verified => return Ok(Claimed::SignedIn(told(verified)?.into())),
+        };
+        if !worth_another_try {
+            return Err(NoToken::Signature.into());
+        }
+        Ok(Claimed::SignedIn(
+            told(jwt::verify(&self.issuers, bearer))?.into(),
+        ))
+    }
+
+    /// What its issuer takes back is not believed because it was believed before.
+    fn still_signed(&self, claimed: &Claimed) -> Result<(), Unauthenticated> {
+        let Claimed::SignedIn(verified) = claimed else {
+            return Ok(());
+        };
+        let mut issuers = self.issuers.iter();
+        let issuer = issuers
+            .find(|issuer| issuer.config.issuer == verified.issuer)
+            .ok_or(NoToken::UnknownIssuer)?;
+        match issuer.still_has(&verified.key) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(NoToken::Signature.into()),
+            Err(NoKeys) => Err(keys_missing(issuer)),
         }
     }
+}
+
+fn told(verified: Result<Verified, NotVerified<'_>>) -> Result<Verified, Unauthenticated> {
+    verified.map_err(|not| match not {
+        NotVerified::Refused(refused) => refused.into(),
+        NotVerified::KeyUnknown(_) => NoToken::Signature.into(),
+        NotVerified::KeysMissing(issuer) => keys_missing(issuer),
+    })
+}
+
+/// It cannot be told whether a token is good: nothing that its bearer could do better.
+fn keys_missing(issuer: &Issuer) -> Unauthenticated {
+    let issuer = &issuer.config.issuer;
+    Unauthenticated::Failed(Error::Unavailable {
+        detail: format!("the keys of the issuer {issuer} cannot be fetched, so its tokens cannot be checked"),
+        retry_after: 5,
+    })
 }
 
 /// What the database knows of a token at this moment.
@@ -161,15 +220,52 @@ async fn signed_in(database: &Database, verified: &Verified) -> Result<Known, Un
             (principal, known.map(|(_, grants)| grants).unwrap_or_default())
         }
     };
+    let mut rights = Rights::new(grants)
+        .and(granted(database, &verified.stated).await?)
+        .by_rules(verified.stated.rules.clone());
+    if principal.kind == PrincipalKind::Machine {
+        rights = rights.without_approving();
+    }
     Ok(Known {
-        principal: Arc::new(principal),
+        principal: Arc::new(as_its_rules_call_it(principal, &verified.stated)),
         proof: Proof::SignedIn {
             until,
             signed_in: verified.signed_in.clone(),
         },
-        rights: Arc::new(Rights::new(grants)),
+        rights: Arc::new(rights),
         now: read.now,
     })
+}
+
+/// What a token's claims give, where that is by now: a team or environment that is not there gives nothing.
+async fn granted(database: &Database, stated: &Stated) -> Result<Vec<(Grant, Source)>, Unauthenticated> {
+    let named = |given: &GivenOn| *given != GivenOn::Everything;
+    let places = if stated.given.iter().any(|(given, _)| named(&given.on)) {
+        let places = stated.given.iter().map(|(given, _)| &given.on);
+        store::places::known(database, places).await?
+    } else {
+        store::places::Places::default()
+    };
+    let granted = stated.given.iter().filter_map(|(given, source)| {
+        let scope = match &given.on {
+            GivenOn::Everything => Scope::Everything,
+            GivenOn::Team(name) => Scope::Team(*places.teams.get(name.as_str())?),
+            GivenOn::Environment(name) => Scope::Environment(*places.environments.get(name.as_str())?),
+        };
+        let role = given.role;
+        Some((Grant { role, scope }, source.clone()))
+    });
+    Ok(granted.collect())
+}
+
+/// A trusted machine goes by its rules and its subject, in this request alone: which rules fit may differ from one to the
+/// next, and that changes nothing of the principal.
+fn as_its_rules_call_it(principal: Principal, stated: &Stated) -> Principal {
+    if stated.rules.is_empty() {
+        return principal;
+    }
+    let name = format!("{}: {}", stated.rules.join("+"), principal.subject);
+    Principal { name, ..principal }
 }
 
 fn is_as_said(principal: &Principal, verified: &Verified) -> bool {

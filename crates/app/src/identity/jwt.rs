@@ -3,16 +3,20 @@
 //! The token says which issuer to ask; everything else comes from the configuration: which keys, which algorithms,
 //! which audience. Whether it holds at this moment is asked separately, with the database's time.
 
-use super::keys::{self, VerificationKey};
-use crate::config::{Algorithm, Config, IssuerConfig, Subjects, Unusable};
+use super::{
+    claims::{Claims, Methods},
+    issuers::{Fingerprint, Issuer, NoKeys},
+};
+use crate::config::{Algorithm, Subjects};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Header, Validation, errors::ErrorKind};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use slipway_domain::{
-    approval::{SignedIn, sign_in::MAX_METHOD},
-    identity::PrincipalKind,
+    approval::SignedIn,
+    identity::{NoRuleFits, PrincipalKind, Stated},
 };
+use std::sync::Arc;
 
 /// Larger tokens are not looked at.
 const MAX_BYTES: usize = 8 * 1024;
@@ -46,37 +50,29 @@ pub(crate) enum NoToken {
     Expired,
     #[error("the token is not valid yet")]
     NotYet,
+    #[error("no trust rule of its issuer fits the token")]
+    NoRule,
 }
 
-/// An issuer whose keys have been read.
-pub(super) struct Issuer {
-    pub(super) config: IssuerConfig,
-    keys: Vec<VerificationKey>,
+/// Why a token is not accepted, or that it cannot be told yet.
+pub(super) enum NotVerified<'a> {
+    /// It is not accepted.
+    Refused(NoToken),
+    /// It names a key that its issuer has not published, as far as is known.
+    KeyUnknown(&'a Issuer),
+    /// Its issuer's keys are not known.
+    KeysMissing(&'a Issuer),
 }
 
-impl Issuer {
-    /// Reads the keys of every configured issuer.
-    pub(super) fn all(config: &Config) -> Result<Vec<Self>, Unusable> {
-        let mut issuers: Vec<Self> = Vec::with_capacity(config.issuers.len());
-        for (i, issuer) in config.issuers.iter().enumerate() {
-            let setting = format!("issuers[{i}]");
-            for (field, text) in [("issuer", &issuer.issuer), ("audience", &issuer.audience)] {
-                if text.is_empty() {
-                    return Err(Unusable::new(format!("{setting}.{field}"), "is missing"));
-                }
-            }
-            if issuers.iter().any(|other| other.config.issuer == issuer.issuer) {
-                return Err(Unusable::new(format!("{setting}.issuer"), "is configured twice"));
-            }
-            if issuer.algorithms.is_empty() {
-                return Err(Unusable::new(format!("{setting}.algorithms"), "is empty"));
-            }
-            issuers.push(Self {
-                keys: keys::read(&setting, issuer)?,
-                config: issuer.clone(),
-            });
-        }
-        Ok(issuers)
+impl From<NoToken> for NotVerified<'_> {
+    fn from(refused: NoToken) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<NoRuleFits> for NoToken {
+    fn from(_: NoRuleFits) -> Self {
+        Self::NoRule
     }
 }
 
@@ -91,6 +87,10 @@ pub(super) struct Verified {
     pub(super) name: Option<String>,
     /// When and how it signed in, where the issuer says.
     pub(super) signed_in: SignedIn,
+    /// What its claims give.
+    pub(super) stated: Stated,
+    /// The key that signed it: it holds no longer than that.
+    pub(super) key: Fingerprint,
     expires_at: Timestamp,
     issued_at: Timestamp,
     not_before: Option<Timestamp>,
@@ -112,94 +112,6 @@ impl Verified {
     }
 }
 
-/// The claims that are required, with their types; a claim that comes twice is refused.
-#[derive(Deserialize)]
-struct Claims {
-    iss: String,
-    sub: String,
-    aud: Audience,
-    exp: NumericDate,
-    iat: NumericDate,
-    #[serde(default)]
-    nbf: Option<NumericDate>,
-    /// When they signed in (`OpenID` Connect Core 1.0, section 2), which approving may ask for.
-    #[serde(default)]
-    auth_time: Option<NumericDate>,
-    /// How (RFC 8176).
-    #[serde(default)]
-    amr: Option<Methods>,
-    #[serde(flatten)]
-    others: Map<String, Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(String),
-    Several(Vec<String>),
-}
-
-/// How somebody signed in. Some issuers send a single text, and what is neither says nothing.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Methods {
-    Several(Vec<String>),
-    One(String),
-    Neither(serde::de::IgnoredAny),
-}
-
-/// Most methods that are kept of a token, and most characters of each: no requirement asks for more.
-const MAX_METHODS: usize = 32;
-
-impl Methods {
-    fn kept(self) -> Vec<String> {
-        let all = match self {
-            Self::Several(all) => all,
-            Self::One(one) => vec![one],
-            Self::Neither(_) => Vec::new(),
-        };
-        let sane = all.into_iter().filter(|method| method.len() <= MAX_METHOD);
-        sane.take(MAX_METHODS).collect()
-    }
-}
-
-impl Audience {
-    fn contains(&self, wanted: &str) -> bool {
-        match self {
-            Self::One(one) => one == wanted,
-            Self::Several(several) => several.iter().any(|one| one == wanted),
-        }
-    }
-}
-
-/// Seconds since 1970 as a JSON number; a text is none.
-#[derive(Deserialize)]
-#[serde(try_from = "serde_json::Number")]
-struct NumericDate(Timestamp);
-
-impl TryFrom<serde_json::Number> for NumericDate {
-    type Error = &'static str;
-
-    fn try_from(number: serde_json::Number) -> Result<Self, &'static str> {
-        let wrong = "not a time";
-        let millis = if let Some(seconds) = number.as_i64() {
-            seconds.checked_mul(1000)
-        } else {
-            let millis = number
-                .as_f64()
-                .map(|seconds| seconds * 1000.0)
-                .filter(|ms| ms.abs() < 1e15);
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "bounded above; less than a millisecond is not needed"
-            )]
-            millis.map(|ms| ms as i64)
-        };
-        let millis = millis.ok_or(wrong)?;
-        Timestamp::from_millisecond(millis).map(Self).map_err(|_| wrong)
-    }
-}
-
 /// The issuer alone, before anything is verified: it only chooses whose keys to use.
 #[derive(Deserialize)]
 struct Unverified {
@@ -207,12 +119,12 @@ struct Unverified {
 }
 
 /// Checks everything that needs no time.
-pub(super) fn verify(issuers: &[Issuer], token: &str) -> Result<Verified, NoToken> {
+pub(super) fn verify<'a>(issuers: &'a [Arc<Issuer>], token: &str) -> Result<Verified, NotVerified<'a>> {
     if token.len() > MAX_BYTES {
-        return Err(NoToken::TooLarge);
+        return Err(NoToken::TooLarge.into());
     }
     if token.bytes().filter(|byte| *byte == b'.').count() != 2 {
-        return Err(NoToken::Malformed);
+        return Err(NoToken::Malformed.into());
     }
     let header = jsonwebtoken::decode_header(token).map_err(|e| match e.kind() {
         // `none` and everything else that the library has no name for.
@@ -226,23 +138,27 @@ pub(super) fn verify(issuers: &[Issuer], token: &str) -> Result<Verified, NoToke
         .find(|i| i.config.issuer == unverified.iss)
         .ok_or(NoToken::UnknownIssuer)?;
     let algorithm = accepted(issuer, &header)?;
-    let claims = signed(issuer, algorithm, &header, token)?;
+    let (mut claims, key) = signed(issuer, algorithm, &header, token)?;
     if claims.iss != issuer.config.issuer {
-        return Err(NoToken::UnknownIssuer);
+        return Err(NoToken::UnknownIssuer.into());
     }
     if !claims.aud.contains(&issuer.config.audience) {
-        return Err(NoToken::Audience);
+        return Err(NoToken::Audience.into());
     }
     let subject = claims.sub;
     if subject.trim().is_empty()
         || subject.chars().count() > MAX_SUBJECT
         || subject.chars().any(char::is_control)
     {
-        return Err(NoToken::Claims);
+        return Err(NoToken::Claims.into());
     }
+    claims.others.0.insert("sub".to_owned(), subject.clone().into());
+    let stated = issuer.rules.judge(&claims.others.0).map_err(NoToken::from)?;
     Ok(Verified {
-        kind: kind(&issuer.config.subjects, &claims.others),
-        name: name(issuer.config.name_claim.as_deref(), &claims.others),
+        stated,
+        key,
+        kind: kind(&issuer.config.subjects, &claims.others.0),
+        name: name(issuer.config.name_claim.as_deref(), &claims.others.0),
         issuer: claims.iss,
         subject,
         signed_in: SignedIn {
@@ -270,7 +186,12 @@ fn accepted(issuer: &Issuer, header: &Header) -> Result<Algorithm, NoToken> {
 
 /// The claims, if a key of the issuer that is for this algorithm signed them. Keys that the token itself brings or
 /// points to are never looked at.
-fn signed(issuer: &Issuer, algorithm: Algorithm, header: &Header, token: &str) -> Result<Claims, NoToken> {
+fn signed<'a>(
+    issuer: &'a Issuer,
+    algorithm: Algorithm,
+    header: &Header,
+    token: &str,
+) -> Result<(Claims, Fingerprint), NotVerified<'a>> {
     let mut validation = Validation::new(algorithm.in_jwt());
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     validation.set_issuer(&[&issuer.config.issuer]);
@@ -278,13 +199,17 @@ fn signed(issuer: &Issuer, algorithm: Algorithm, header: &Header, token: &str) -
     // Times are compared with the database's clock, by `Verified::until`.
     validation.validate_exp = false;
     validation.validate_nbf = false;
-    let candidates = issuer.keys.iter().filter(|key| {
+    let keys = issuer.keys().map_err(|NoKeys| NotVerified::KeysMissing(issuer))?;
+    if header.kid.is_some() && !keys.iter().any(|key| key.kid.is_none() || key.kid == header.kid) {
+        return Err(NotVerified::KeyUnknown(issuer));
+    }
+    let candidates = keys.iter().filter(|key| {
         key.algorithm == algorithm && (header.kid.is_none() || key.kid.is_none() || key.kid == header.kid)
     });
     let mut refused = NoToken::Signature;
     for candidate in candidates {
         match jsonwebtoken::decode::<Claims>(token, &candidate.key, &validation) {
-            Ok(verified) => return Ok(verified.claims),
+            Ok(verified) => return Ok((verified.claims, candidate.fingerprint)),
             Err(error) => match error.kind() {
                 ErrorKind::InvalidSignature => {}
                 ErrorKind::InvalidAudience => refused = NoToken::Audience,
@@ -299,7 +224,7 @@ fn signed(issuer: &Issuer, algorithm: Algorithm, header: &Header, token: &str) -
             },
         }
     }
-    Err(refused)
+    Err(refused.into())
 }
 
 fn kind(subjects: &Subjects, claims: &Map<String, Value>) -> Option<PrincipalKind> {
@@ -335,6 +260,8 @@ mod tests {
             kind: None,
             name: None,
             signed_in: SignedIn::default(),
+            stated: Stated::default(),
+            key: [0; 32],
             expires_at: at(exp),
             issued_at: at(iat),
             not_before: nbf.map(at),
@@ -359,49 +286,6 @@ mod tests {
             from_the_future.until(Timestamp::from_second(1400).unwrap()),
             Err(NoToken::NotYet)
         );
-    }
-
-    #[test]
-    fn only_a_number_is_a_time() {
-        assert!(serde_json::from_str::<NumericDate>("1700000000").is_ok());
-        assert!(serde_json::from_str::<NumericDate>("1700000000.5").is_ok());
-        for bad in [
-            "\"1700000000\"",
-            "null",
-            "true",
-            "[]",
-            "1e300",
-            "99999999999999999",
-            "-1e40",
-        ] {
-            assert!(serde_json::from_str::<NumericDate>(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn how_somebody_signed_in_is_what_the_token_says_and_nothing_else() {
-        let claims = |more: &str| {
-            let text = format!(r#"{{"iss": "i", "sub": "s", "aud": "a", "exp": 2, "iat": 1{more}}}"#);
-            serde_json::from_str::<Claims>(&text)
-        };
-        let methods = |more: &str| claims(more).unwrap().amr.map(Methods::kept).unwrap_or_default();
-        assert_eq!(methods(r#", "amr": ["pwd", "hwk"]"#), ["pwd", "hwk"]);
-        assert_eq!(methods(r#", "amr": "mfa""#), ["mfa"]);
-        for nothing in [
-            "",
-            r#", "amr": null"#,
-            r#", "amr": {"hwk": true}"#,
-            r#", "amr": [1]"#,
-        ] {
-            assert!(methods(nothing).is_empty(), "{nothing}");
-        }
-        let at = |more: &str| claims(more).map(|claims| claims.auth_time.map(|date| date.0));
-        assert_eq!(
-            at(r#", "auth_time": 7"#).unwrap(),
-            Some(Timestamp::from_second(7).unwrap())
-        );
-        assert_eq!(at("").unwrap(), None);
-        assert!(at(r#", "auth_time": "7""#).is_err());
     }
 
     #[test]

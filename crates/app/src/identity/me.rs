@@ -4,7 +4,7 @@ use crate::{Error, Tx};
 use jiff::Timestamp;
 use slipway_domain::{
     Name,
-    identity::{Actor, Permission, Principal, Proof, Role, Scope},
+    identity::{Actor, Permission, Principal, Proof, Role, Scope, Source},
 };
 use slipway_store::{environments, teams};
 
@@ -34,6 +34,8 @@ pub struct HeldRole {
     pub environment: Option<Name>,
     /// What it allows; with an API token, never approving.
     pub permissions: Vec<Permission>,
+    /// What gives it.
+    pub source: Source,
 }
 
 /// Who am I, and what may I do? Everybody who is known may ask.
@@ -42,7 +44,7 @@ pub struct HeldRole {
 /// When the database is unavailable.
 pub async fn me(tx: &mut Tx, actor: &Actor) -> Result<MeView, Error> {
     let mut roles = Vec::with_capacity(actor.rights.grants().len());
-    for grant in actor.rights.grants() {
+    for (grant, source) in actor.rights.held() {
         let (mut team, mut environment) = (None, None);
         match grant.scope {
             Scope::Everything => {}
@@ -56,6 +58,7 @@ pub async fn me(tx: &mut Tx, actor: &Actor) -> Result<MeView, Error> {
             team,
             environment,
             permissions,
+            source: source.clone(),
         });
     }
     roles.sort_by(|a, b| (a.role, &a.team, &a.environment).cmp(&(b.role, &b.team, &b.environment)));

@@ -1,12 +1,13 @@
 //! Who acts: signing in, what one may do, role bindings, API tokens.
 //!
-//! * [`authenticate`]: from a bearer token to an actor; `jwt` checks signed tokens, `keys` reads issuers' keys,
-//!   `remembered` keeps the answer for a second.
+//! * [`authenticate`]: from a bearer token to an actor; `jwt` checks signed tokens and `claims` reads them, [`issuers`] knows whose and with which
+//!   keys, `remembered` keeps the answer for a second.
 //! * [`me`]: what one may do; [`role_bindings`], [`tokens`]: changing that; [`principals`]: who has been seen.
 
 pub mod authenticate;
+mod claims;
+pub mod issuers;
 mod jwt;
-mod keys;
 mod me;
 pub mod principals;
 mod remembered;

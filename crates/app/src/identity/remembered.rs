@@ -5,6 +5,7 @@
 //! * for [`MAX_AGE`] from *before* it was asked for, by this process's monotonic clock; beyond that it is asked again, and
 //!   when the database is away the answer is that it cannot be found out;
 //! * while nothing changed who may do what: this server's own changes count at once, others' when they are heard of;
+//! * while its issuer has the key that signed it, as far as was heard of it last: see [`super::issuers`];
 //! * until the token ends, by the database's time carried on from the reading.
 //!
 //! Only tokens that were accepted are remembered, by hash: strangers take no room, and no token lies around here.
@@ -37,7 +38,7 @@ pub(super) type Key = [u8; 32];
 /// What a token says by itself, once that is checked.
 pub(super) enum Claimed {
     /// It is signed by an issuer.
-    SignedIn(Verified),
+    SignedIn(Box<Verified>),
     /// It may be an API token with this hash.
     ApiToken([u8; 32]),
 }
@@ -86,6 +87,10 @@ impl Slot {
             answer: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
         }
+    }
+
+    pub(super) const fn claimed(&self) -> &Claimed {
+        &self.claimed
     }
 
     /// Who it is, with what they hold now.
@@ -148,6 +153,11 @@ impl Remembered {
 
     pub(super) fn find(&self, key: &Key) -> Option<Arc<Slot>> {
         lock(&self.slots).get(key).cloned()
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        lock(&self.slots).len()
     }
 
     /// A token was accepted.

@@ -1,4 +1,4 @@
-//! API tokens. One never lives longer, nor may more, than what it was made with; and none can approve.
+//! API tokens. One never lives longer, nor may more, than what it was made with; none can approve, and none makes another.
 
 use crate::{App, Before, Error, Tx, input, record};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use slipway_domain::{
     Faults,
-    identity::{Actor, Permission, Place, Role},
+    identity::{Actor, Permission, Place, Role, Source},
     ids::TokenId,
 };
 use slipway_store::tokens;
@@ -63,11 +63,11 @@ fn generate() -> Result<SecretString, Error> {
 /// Every fault of the input at once: roles one does not hold or that approve, a life longer than that of the proof it
 /// is made with or than the server allows.
 pub async fn create(tx: &mut Tx, app: &App, actor: &Actor, input: Create) -> Result<NewTokenView, Error> {
-    let Some(until) = actor.until() else {
-        return Err(Error::refused(
-            "refused",
-            "API tokens are made by whoever signed in",
-        ));
+    // What a token makes nobody revokes with it, and a machine signs in anew for each run: neither needs any.
+    let until = actor.until().filter(|_| actor.is_person_signed_in());
+    let Some(until) = until else {
+        let detail = "API tokens are made by people who signed in: no API token makes another, and machines sign in themselves";
+        return Err(Error::refused("refused", detail));
     };
     let mut faults = Faults::new();
     input::line(&mut faults, "/name", &input.name, 100);
@@ -143,13 +143,31 @@ fn roles(actor: &Actor, wanted: &[String], faults: &mut Faults) -> Vec<Role> {
             faults.add(at, format!("`{role}` is there already"));
         } else if !may_carry(role) {
             faults.add(at, format!("API tokens never approve: none carries `{role}`"));
-        } else if !actor.rights.grants().iter().any(|grant| grant.role == role) {
-            faults.add(at, format!("you do not hold the role `{role}`"));
+        } else if let Err(detail) = may_give(actor, role) {
+            faults.add(at, detail);
         } else {
             roles.push(role);
         }
     }
     roles
+}
+
+/// A token carries what role bindings give, where they give it, and nothing that the sign-in brought: that ends with it.
+fn may_give(actor: &Actor, role: Role) -> Result<(), String> {
+    let mut sources = actor
+        .rights
+        .held()
+        .filter(|(grant, _)| grant.role == role)
+        .map(|(_, source)| source);
+    let Some(first) = sources.next() else {
+        return Err(format!("you do not hold the role `{role}`"));
+    };
+    if *first == Source::Binding || sources.any(|source| *source == Source::Binding) {
+        return Ok(());
+    }
+    Err(format!(
+        "you hold the role `{role}` by your sign-in alone; a token carries only what role bindings give"
+    ))
 }
 
 /// One's own tokens, or everybody's, newest first.

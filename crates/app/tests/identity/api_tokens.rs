@@ -120,17 +120,12 @@ async fn attack_5_a_token_never_outlives_what_it_was_made_with() {
         .await
         .unwrap();
     assert!(first.until().unwrap() <= eve.until().unwrap());
-    assert_eq!(
-        faults(mint(&app, &first, &["engineer"], "PT45M").await),
-        ["/expires_in"]
+    // Not even for a shorter life: what a token makes, nobody would revoke with it.
+    let second = mint(&app, &first, &["engineer"], "PT20M").await.unwrap_err();
+    assert!(
+        second.to_string().contains("no API token makes another"),
+        "{second}"
     );
-    let second = authenticate(
-        &app.app,
-        &mint(&app, &first, &["engineer"], "PT20M").await.unwrap(),
-    )
-    .await
-    .unwrap();
-    assert!(second.until().unwrap() <= first.until().unwrap());
 }
 
 #[tokio::test]
@@ -160,10 +155,6 @@ async fn attack_5_a_token_never_may_more_than_what_it_was_made_with() {
             .allows(Permission::ComponentWrite, &Place::everywhere())
     );
     assert!(!viewer.is_person_signed_in(), "nobody approves with an API token");
-    assert_eq!(
-        faults(mint(&app, &viewer, &["engineer"], "PT10M").await),
-        ["/roles/0"]
-    );
     // Even where the row says so: whatever wrote it.
     sqlx::query("UPDATE api_tokens SET roles = '{viewer,authority}'")
         .execute(app.app.database().pool())

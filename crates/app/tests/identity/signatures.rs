@@ -66,17 +66,15 @@ async fn two_issuers() -> (TestDb, App, rcgen::KeyPair, Issuer) {
     let db = TestDb::create().await;
     let rsa = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
     let elliptic = Issuer::generate();
+    let keys = KeySource::Pem(vec![PemKey {
+        kid: Some("ci-1".to_owned()),
+        algorithm: slipway_app::Algorithm::Rs256,
+        pem: rsa.public_key_pem(),
+    }]);
     let ci = IssuerConfig {
-        issuer: "https://ci.test".to_owned(),
-        audience: "slipway-ci".to_owned(),
         algorithms: vec![slipway_app::Algorithm::Rs256],
-        keys: KeySource::Pem(vec![PemKey {
-            kid: Some("ci-1".to_owned()),
-            algorithm: slipway_app::Algorithm::Rs256,
-            pem: rsa.public_key_pem(),
-        }]),
         subjects: slipway_app::Subjects::Machines,
-        name_claim: None,
+        ..IssuerConfig::new("https://ci.test", "slipway-ci", keys)
     };
     let key = SecretKey::parse("secret_key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
     let config = Config::new(vec![elliptic.config(), ci], key);

@@ -1,14 +1,18 @@
 //! Who acts, and what they may do.
 //!
 //! A [`Role`] is granted on a [`Scope`] by a role binding; a [`Permission`] is what an operation asks for, on the
-//! [`Place`] it touches. [`Rights`] answers. An operation declares its permission in the use-case, never in a handler.
+//! [`Place`] it touches. [`Rights`] answers. A signed token may bring roles of its own, as its issuer's [`ClaimRules`] say. An operation declares its permission in the use-case, never in a handler.
 
+mod claims;
 mod permission;
 mod rights;
 mod role;
 
+pub use claims::{
+    ClaimPath, ClaimRules, Given, GivenOn, NoClaimPath, NoRuleFits, RoleRule, Stated, TrustRule, Wanted,
+};
 pub use permission::Permission;
-pub use rights::{Grant, Lacking, Place, Rights, Scope, Visible};
+pub use rights::{Grant, Lacking, Place, Rights, Scope, Source, Visible};
 pub use role::Role;
 
 use crate::{

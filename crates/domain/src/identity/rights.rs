@@ -108,33 +108,96 @@ pub struct Visible {
     pub environments: Vec<EnvironmentId>,
 }
 
+/// What gives somebody a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A role binding: it lasts until it is taken away.
+    Binding,
+    /// A claim of the token, as `groups=admins`: it lasts as long as the token.
+    Claim(String),
+    /// A trust rule of the token's issuer, by name: it lasts as long as the token.
+    Rule(String),
+}
+
 /// The roles somebody holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rights(Vec<Grant>);
+pub struct Rights {
+    grants: Vec<Grant>,
+    /// What gives each of the grants.
+    sources: Vec<Source>,
+    /// The trust rules that the token fits.
+    rules: Vec<String>,
+}
 
 impl Rights {
-    /// From grants.
+    /// From role bindings.
     #[must_use]
     pub fn new(grants: Vec<Grant>) -> Self {
-        Self(grants)
+        let sources = grants.iter().map(|_| Source::Binding).collect();
+        Self {
+            grants,
+            sources,
+            rules: Vec::new(),
+        }
+    }
+
+    /// Held by a token that fits these trust rules.
+    #[must_use]
+    pub fn by_rules(mut self, rules: Vec<String>) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// Names of the trust rules that the token fits: the record says by which a machine acted.
+    #[must_use]
+    pub fn rules(&self) -> &[String] {
+        &self.rules
+    }
+
+    /// With what a token gives besides.
+    #[must_use]
+    pub fn and(mut self, stated: impl IntoIterator<Item = (Grant, Source)>) -> Self {
+        for (grant, source) in stated {
+            self.grants.push(grant);
+            self.sources.push(source);
+        }
+        self
     }
 
     /// The grants.
     #[must_use]
     pub fn grants(&self) -> &[Grant] {
-        &self.0
+        &self.grants
+    }
+
+    /// The grants, each with what gives it.
+    pub fn held(&self) -> impl Iterator<Item = (Grant, &Source)> {
+        self.grants.iter().copied().zip(&self.sources)
     }
 
     /// Only those of these roles: an API token never carries more than it was made for.
     #[must_use]
     pub fn only(&self, roles: &[Role]) -> Self {
-        Self(
-            self.0
-                .iter()
-                .filter(|grant| roles.contains(&grant.role))
-                .copied()
-                .collect(),
-        )
+        self.filtered(|grant| roles.contains(&grant.role))
+    }
+
+    /// Without roles that approve: machines never do, whatever gives them a role.
+    #[must_use]
+    pub fn without_approving(&self) -> Self {
+        self.filtered(|grant| !grant.role.permissions().contains(&Permission::ApprovalDecide))
+    }
+
+    fn filtered(&self, stays: impl Fn(Grant) -> bool) -> Self {
+        let (grants, sources) = self
+            .held()
+            .filter(|(grant, _)| stays(*grant))
+            .map(|(grant, source)| (grant, source.clone()))
+            .unzip();
+        Self {
+            grants,
+            sources,
+            rules: self.rules.clone(),
+        }
     }
 
     fn covers(scope: Scope, place: &Place) -> bool {
@@ -148,7 +211,7 @@ impl Rights {
     /// Whether a permission is held on a place.
     #[must_use]
     pub fn allows(&self, permission: Permission, place: &Place) -> bool {
-        self.0
+        self.grants
             .iter()
             .any(|g| Self::covers(g.scope, place) && g.role.permissions().contains(&permission))
     }
@@ -156,13 +219,15 @@ impl Rights {
     /// Whether a permission is held anywhere at all.
     #[must_use]
     pub fn allows_somewhere(&self, permission: Permission) -> bool {
-        self.0.iter().any(|g| g.role.permissions().contains(&permission))
+        self.grants
+            .iter()
+            .any(|g| g.role.permissions().contains(&permission))
     }
 
     /// Whether a role is held on a place.
     #[must_use]
     pub fn has_role(&self, role: Role, place: &Place) -> bool {
-        self.0
+        self.grants
             .iter()
             .any(|g| g.role == role && Self::covers(g.scope, place))
     }
@@ -190,7 +255,7 @@ impl Rights {
     #[must_use]
     pub fn visible(&self) -> Visible {
         let mut visible = Visible::default();
-        for grant in &self.0 {
+        for grant in &self.grants {
             match grant.scope {
                 Scope::Everything => visible.everything = true,
                 Scope::Team(team) => visible.teams.push(team),
@@ -235,6 +300,26 @@ mod tests {
         let rights = Rights::new(vec![everywhere(Role::Admin), everywhere(Role::Viewer)]);
         let narrowed = rights.only(&[Role::Viewer, Role::Authority]);
         assert_eq!(narrowed.grants(), [everywhere(Role::Viewer)]);
+    }
+
+    #[test]
+    fn what_a_machine_may_never_include_approving_whatever_gives_it() {
+        let everywhere = |role| Grant {
+            role,
+            scope: Scope::Everything,
+        };
+        let rule = Source::Rule("ci".to_owned());
+        let rights = Rights::new(vec![everywhere(Role::Authority), everywhere(Role::Viewer)])
+            .and([
+                (everywhere(Role::Authority), rule.clone()),
+                (everywhere(Role::Operator), rule.clone()),
+            ])
+            .without_approving();
+        let held: Vec<_> = rights
+            .held()
+            .map(|(grant, source)| (grant.role, source.clone()))
+            .collect();
+        assert_eq!(held, [(Role::Viewer, Source::Binding), (Role::Operator, rule)]);
     }
 
     #[test]

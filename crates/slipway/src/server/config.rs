@@ -309,3 +309,63 @@ impl Settings {
         Ok(config)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn issuers(text: &str) -> Vec<IssuerConfig> {
+        let file = config::File::from_str(text, config::FileFormat::Toml);
+        let raw = config::Config::builder().add_source(file).build().unwrap();
+        raw.get("issuers").unwrap()
+    }
+
+    fn check(issuers: Vec<IssuerConfig>) -> Result<(), slipway_app::Unusable> {
+        let key = SecretKey::parse("key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
+        Config::new(issuers, key).check_issuers()
+    }
+
+    #[test]
+    fn the_issuers_of_the_documentation_can_be_used() {
+        let page = include_str!("../../../../docs/identity.md");
+        let blocks = page
+            .split("```toml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next());
+        let blocks: Vec<_> = blocks.filter(|block| block.starts_with("[[issuers]]")).collect();
+        assert!(blocks.len() >= 4, "{}", blocks.len());
+        for block in blocks {
+            let issuers = issuers(block);
+            assert_eq!(issuers.len(), 1, "{block}");
+            check(issuers).unwrap_or_else(|unusable| panic!("{unusable}: {block}"));
+        }
+    }
+
+    #[test]
+    fn claims_keep_their_names_and_every_fault_of_every_issuer_is_named() {
+        let text = r#"
+            [[issuers]]
+            issuer = "https://ci.example"
+            audience = ""
+            keys = { discovery = {} }
+            subjects = "machines"
+            trust = [{ name = "a", claims = { "https://ci.example/Repo" = "x", Ref = { glob = "y*" } }, roles = [{ role = "boss" }] }]
+            [[issuers]]
+            issuer = "https://ci.example"
+            audience = "slipway"
+            keys = { jwks_url = "http://ci.example/keys" }
+        "#;
+        let issuers = issuers(text);
+        let claims: Vec<_> = issuers[0].trust[0].claims.keys().collect();
+        assert_eq!(claims, ["Ref", "https://ci.example/Repo"]);
+        let said = check(issuers).unwrap_err().to_string();
+        for fault in [
+            "[0].audience: ",
+            "[0].trust[0].roles[0].role: ",
+            "[1].issuer: ",
+            "[1].keys.jwks_url: ",
+        ] {
+            assert!(said.contains(&format!("issuers{fault}")), "{fault}: {said}");
+        }
+    }
+}

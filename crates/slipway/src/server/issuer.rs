@@ -79,12 +79,9 @@ impl Issuer {
     /// What the application is told of it.
     pub(super) fn as_config(&self) -> IssuerConfig {
         IssuerConfig {
-            issuer: ISSUER.to_owned(),
-            audience: AUDIENCE.to_owned(),
             algorithms: vec![Accepted::Es256],
-            keys: KeySource::Jwks(self.jwks.to_string()),
-            subjects: slipway_app::config::Subjects::People,
             name_claim: Some("name".to_owned()),
+            ..IssuerConfig::new(ISSUER, AUDIENCE, KeySource::Jwks(self.jwks.to_string()))
         }
     }
 
@@ -119,6 +116,7 @@ impl Issuer {
         let router = Router::new()
             .route("/token", post(token))
             .route("/.well-known/jwks.json", get(jwks))
+            .route("/.well-known/openid-configuration", get(discovery))
             .with_state(Arc::new(self));
         axum::serve(listener, router)
             .with_graceful_shutdown(stop)
@@ -142,6 +140,17 @@ fn make_key(path: &Path) -> anyhow::Result<String> {
 
 async fn jwks(State(issuer): State<Arc<Issuer>>) -> Json<serde_json::Value> {
     Json(issuer.jwks.clone())
+}
+
+/// What it says of itself, for whoever tries how issuers are discovered.
+async fn discovery(State(issuer): State<Arc<Issuer>>) -> Json<serde_json::Value> {
+    Json(json!({
+        "issuer": ISSUER,
+        "jwks_uri": format!("http://{}/.well-known/jwks.json", issuer.listen),
+        "id_token_signing_alg_values_supported": ["ES256"],
+        "response_types_supported": ["id_token"],
+        "subject_types_supported": ["public"],
+    }))
 }
 
 async fn token(State(issuer): State<Arc<Issuer>>, Json(request): Json<TokenRequest>) -> Response {

@@ -12,11 +12,12 @@ use slipway_app::{
     App,
     drift::Ledger,
     execution::Queue,
-    identity,
+    identity::{self, issuers},
     servers::{self, Myself},
 };
 use slipway_domain::{identity::Role, ids::WorkId};
 use slipway_executor::{ClientSettings, Clients, DriftSettings, DriftWatcher, Executor, Probe, RetryDelays};
+use slipway_issuers::HttpDocuments;
 use slipway_store::Database;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -90,6 +91,8 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
                 tracing::error!(%error, "the API ended");
             }
         });
+        let documents = HttpDocuments::new().context("cannot ask issuers for their keys")?;
+        tasks.spawn(issuers::follow(app.clone(), Arc::new(documents), stop.clone()));
         let (app, stopped) = (app.clone(), stop.clone());
         tasks.spawn(async move {
             tokio::select! {

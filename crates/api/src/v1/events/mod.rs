@@ -55,7 +55,8 @@ struct WatchQuery {
 /// Watch what happens.
 ///
 /// Server-sent events: `id` is the event's number, `event` its kind, `data` an Event as JSON. After a break, send the last
-/// `id` as `Last-Event-ID`: nothing is missed. The stream ends when its token does, is revoked, or the server goes down.
+/// `id` as `Last-Event-ID`: nothing is missed. The stream ends when its token does, is revoked, or is signed with a key that its
+/// issuer has removed; when the last role is taken away; and when the server goes down.
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "watch_events", tag = "watching",
     params(
@@ -79,6 +80,7 @@ async fn watch(
             Failure::new(&catalogue::UNAVAILABLE, "too many streams are open just now").retry_after(5),
         );
     };
+    events::may_watch(&reader.actor)?;
     let given = last_event_id(&headers)?.or(query.after);
     let filter = Filter {
         deployment: resolve::deployment(&mut reader, query.deployment.as_deref()).await?,

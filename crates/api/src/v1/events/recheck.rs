@@ -1,4 +1,5 @@
-//! Whether the tokens of open streams still hold: asked once for all streams of one token, however many there are.
+//! Whether the tokens of open streams still hold: asked once for all streams of one token, however many there are, and again
+//! as soon as it is heard that somebody's rights changed.
 
 use crate::middleware::authenticate::Bearer;
 use sha2::{Digest as _, Sha256};
@@ -18,7 +19,15 @@ enum Answer {
     Ended,
 }
 
-type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Answer)>>>;
+type Slot = Arc<tokio::sync::Mutex<Option<Given>>>;
+
+/// An answer, and what it was given under.
+struct Given {
+    at: Instant,
+    /// The count of changes before it was asked for.
+    changes: u64,
+    answer: Answer,
+}
 
 /// Answers that are young enough to be shared.
 #[derive(Clone, Default)]
@@ -39,12 +48,17 @@ impl Rechecks {
         let slot = self.slot(bearer, max_age);
         // Held while asking: the others with this token wait for the one answer.
         let mut known = slot.lock().await;
-        let young = known.as_ref().filter(|(at, _)| at.elapsed() < max_age);
-        let answer = if let Some((_, answer)) = young {
-            answer.clone()
+        let changes = app.database().changes().identity();
+        let holds = |given: &&Given| given.at.elapsed() < max_age && given.changes == changes;
+        let answer = if let Some(given) = known.as_ref().filter(holds) {
+            given.answer.clone()
         } else {
             let answer = ask(app, bearer, request).await?;
-            *known = Some((Instant::now(), answer.clone()));
+            *known = Some(Given {
+                at: Instant::now(),
+                changes,
+                answer: answer.clone(),
+            });
             answer
         };
         match answer {
@@ -60,7 +74,7 @@ impl Rechecks {
             // What is too old to be shared makes room for the new one; a slot that is locked is in use.
             slots.retain(|_, slot| {
                 slot.try_lock().map_or(true, |known| {
-                    known.as_ref().is_some_and(|(at, _)| at.elapsed() < max_age)
+                    known.as_ref().is_some_and(|given| given.at.elapsed() < max_age)
                 })
             });
         }

@@ -19,6 +19,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// However often rights change, a stream asks no more often than this whether its own still hold.
+const BETWEEN_RECHECKS: Duration = Duration::from_millis(500);
+
 /// What is sent to a client.
 type Sender = mpsc::Sender<Result<sse::Event, Infallible>>;
 
@@ -52,6 +55,10 @@ impl Watcher {
             self.config.stream_recheck,
         );
         recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // From before its rights are asked for again: what changes in between is not missed.
+        let mut rights = self.app.database().changes().identity_moves();
+        rights.mark_changed();
+        let mut checked = None::<Instant>;
         let shutdown = self.shutdown.clone();
         let end = tokio::time::sleep(self.remaining());
         tokio::pin!(end);
@@ -61,7 +68,15 @@ impl Watcher {
                 () = shutdown.cancelled() => Err(Over),
                 () = sender.closed() => Err(Over),
                 () = &mut end => Err(Over),
-                _ = recheck.tick() => self.recheck().await,
+                _ = recheck.tick() => {
+                    checked = Some(Instant::now());
+                    self.recheck().await
+                }
+                moved = rights.changed() => {
+                    let next = checked.map(|at| at + BETWEEN_RECHECKS);
+                    recheck.reset_at(next.unwrap_or_else(Instant::now));
+                    moved.map_err(|_| Over)
+                }
                 event = live.recv() => match event {
                     Ok(event) => self.pass_on(&event, &sender).await,
                     Err(broadcast::error::RecvError::Lagged(_)) => self.catch_up(&sender).await,
@@ -91,7 +106,7 @@ impl Watcher {
             .check(&self.app, &self.bearer, &self.request, max_age)
             .await;
         self.actor = actor.ok_or(Over)?;
-        Ok(())
+        events::may_watch(&self.actor).map_err(|_| Over)
     }
 
     /// Reads what was missed from the database.

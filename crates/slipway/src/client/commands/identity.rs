@@ -87,7 +87,8 @@ impl Show for Me {
                 .as_ref()
                 .map(|name| format!(" in {name}"))
                 .unwrap_or_default();
-            format!("{}{team}{environment}", held.role)
+            let by = held.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+            format!("{}{team}{environment}{by}", held.role)
         });
         vec![
             self.principal.name.clone(),

@@ -1,16 +1,26 @@
-//! Issuers' public keys, read at start: a key that cannot be used stops the server, and is named.
+//! Issuers' public keys. One that is configured and cannot be used stops the server, and is named; of those that are
+//! published, what cannot be used is passed over: issuers also publish what is for others.
 
 use crate::config::{Algorithm, IssuerConfig, KeySource, Unusable};
 use jsonwebtoken::{
     DecodingKey,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse},
 };
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+/// Most keys of one issuer: a token that names none is tried with each.
+const MAX_KEYS: usize = 64;
+
+/// Tells keys apart, whatever they are called.
+pub(crate) type Fingerprint = [u8; 32];
 
 /// A public key and the one algorithm it is for.
-pub(super) struct VerificationKey {
-    pub(super) kid: Option<String>,
-    pub(super) algorithm: Algorithm,
-    pub(super) key: DecodingKey,
+pub(crate) struct VerificationKey {
+    pub(crate) kid: Option<String>,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) key: DecodingKey,
 }
 
 /// Reads the keys of an issuer. `setting` is its place in the configuration.
@@ -23,6 +33,9 @@ pub(super) fn read(setting: &str, issuer: &IssuerConfig) -> Result<Vec<Verificat
             let text = std::fs::read_to_string(path)
                 .map_err(|e| Unusable::new(&setting, format!("{} cannot be read: {e}", path.display())))?;
             from_jwks(&setting, &text)?
+        }
+        KeySource::JwksUrl(_) | KeySource::Discovery(_) => {
+            return Err(Unusable::new(setting, "are fetched, not read"));
         }
     };
     let keys: Vec<_> = keys
@@ -61,6 +74,7 @@ fn from_pem(setting: &str, keys: &[crate::config::PemKey]) -> Result<Vec<Verific
             Ok(VerificationKey {
                 kid: key.kid.clone(),
                 algorithm: key.algorithm,
+                fingerprint: Sha256::digest(pem).into(),
                 key: decoded,
             })
         })
@@ -78,15 +92,48 @@ fn from_jwks(setting: &str, text: &str) -> Result<Vec<VerificationKey>, Unusable
         }
         // Documents also hold keys for encryption and for algorithms that are not accepted; those are no use here.
         let Some(algorithm) = algorithm(jwk) else { continue };
-        let key = DecodingKey::from_jwk(jwk)
-            .map_err(|_| Unusable::new(format!("{setting}.keys[{i}]"), "is not a usable public key"))?;
-        keys.push(VerificationKey {
-            kid: jwk.common.key_id.clone(),
-            algorithm,
-            key,
-        });
+        let key = usable(jwk, algorithm)
+            .ok_or_else(|| Unusable::new(format!("{setting}.keys[{i}]"), "is not a usable public key"))?;
+        keys.push(key);
     }
     Ok(keys)
+}
+
+fn usable(jwk: &Jwk, algorithm: Algorithm) -> Option<VerificationKey> {
+    let material = serde_json::to_vec(&jwk.algorithm).ok()?;
+    Some(VerificationKey {
+        kid: jwk.common.key_id.clone(),
+        algorithm,
+        fingerprint: Sha256::digest(&material).into(),
+        key: DecodingKey::from_jwk(jwk).ok()?,
+    })
+}
+
+/// A JWKS document, before its keys are looked at.
+#[derive(Deserialize)]
+struct Published {
+    keys: Vec<serde_json::Value>,
+}
+
+/// The keys of a document that an issuer publishes which are for these algorithms.
+///
+/// # Errors
+/// When it is no such document, or has too many keys.
+pub(super) fn published(document: &[u8], algorithms: &[Algorithm]) -> Result<Vec<VerificationKey>, String> {
+    let Published { keys } =
+        serde_json::from_slice(document).map_err(|e| format!("is not a JWKS document: {e}"))?;
+    if keys.len() > MAX_KEYS {
+        return Err(format!(
+            "has {} keys; {MAX_KEYS} are the most that are read",
+            keys.len()
+        ));
+    }
+    let keys = keys.into_iter().filter_map(|key| {
+        let jwk: Jwk = serde_json::from_value(key).ok()?;
+        let algorithm = algorithm(&jwk).filter(|algorithm| algorithms.contains(algorithm))?;
+        usable(&jwk, algorithm)
+    });
+    Ok(keys.collect())
 }
 
 /// The one algorithm that a key is for, if it is one of ours and for signatures.
@@ -112,17 +159,9 @@ fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Subjects;
 
     fn issuer(keys: KeySource) -> IssuerConfig {
-        IssuerConfig {
-            issuer: "https://id.example".to_owned(),
-            audience: "slipway".to_owned(),
-            algorithms: Algorithm::all(),
-            keys,
-            subjects: Subjects::People,
-            name_claim: None,
-        }
+        IssuerConfig::new("https://id.example", "slipway", keys)
     }
 
     fn refused(keys: KeySource) -> Unusable {
@@ -168,5 +207,26 @@ mod tests {
             [Some("c")]
         );
         assert_eq!(keys[0].algorithm, Algorithm::EdDsa);
+    }
+
+    #[test]
+    fn what_cannot_be_used_of_what_is_published_is_passed_over() {
+        let jwks = br#"{"keys": [
+            {"kty": "oct", "k": "c2VjcmV0", "alg": "HS256", "kid": "a"},
+            {"kty": "new", "kid": "b"}, 7, {"kty": "EC", "crv": "P-256", "x": "AA", "y": "", "kid": "c"},
+            {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "d"}
+        ]}"#;
+        let kids = |algorithms: &[Algorithm]| -> Vec<_> {
+            let keys = published(jwks, algorithms).unwrap();
+            keys.into_iter().filter_map(|key| key.kid).collect()
+        };
+        assert!(kids(&Algorithm::all()).contains(&"d".to_owned()));
+        assert!(!kids(&Algorithm::all()).iter().any(|kid| kid == "a" || kid == "b"));
+        assert!(kids(&[Algorithm::Rs256]).is_empty());
+        for bad in ["", "{}", "[]", r#"{"keys": {}}"#, "<html>"] {
+            assert!(published(bad.as_bytes(), &Algorithm::all()).is_err(), "{bad}");
+        }
+        let many = format!(r#"{{"keys": [{}]}}"#, vec!["1"; MAX_KEYS + 1].join(","));
+        assert!(published(many.as_bytes(), &Algorithm::all()).is_err());
     }
 }
