@@ -15,6 +15,7 @@ pub mod drift;
 pub mod event;
 pub mod evidence;
 pub mod identity;
+pub mod people;
 pub mod policy;
 pub mod problem;
 pub mod process;

@@ -44,6 +44,9 @@ pub struct CreateService {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2000)]
     pub description: Option<String>,
+    /// The group that is asked at the end, when nobody else answered for it (name or id).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<String>,
 }
 
 /// Changes a service; what is absent stays.
@@ -60,6 +63,9 @@ pub struct UpdateService {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2000)]
     pub description: Option<String>,
+    /// The group that is asked at the end, when nobody else answered for it (name or id); `null` takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<String>,
 }
 
 /// A service: what users depend on.
@@ -78,6 +84,9 @@ pub struct Service {
     pub criticality: String,
     /// What it is.
     pub description: String,
+    /// The group that is asked at the end, when nobody else answered for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<String>,
     /// When it was registered.
     pub created_at: Timestamp,
 }

@@ -26,6 +26,7 @@ pub mod idempotency;
 pub mod identity;
 mod input;
 mod measure;
+pub mod people;
 pub mod policies;
 pub mod processes;
 pub mod record;

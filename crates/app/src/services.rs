@@ -3,7 +3,9 @@
 use crate::{
     Before, Error, Ref, Tx,
     error::{check_revision, overtaken},
-    input, record, teams,
+    input,
+    people::groups,
+    record, teams,
 };
 use serde_json::json;
 use slipway_domain::{
@@ -28,6 +30,8 @@ pub struct Create {
     pub criticality: Option<String>,
     /// What it is.
     pub description: Option<String>,
+    /// The group that is asked at the end (name or id).
+    pub escalation: Option<String>,
 }
 
 /// Changes to a service; what is absent stays.
@@ -39,6 +43,8 @@ pub struct Update {
     pub criticality: Option<String>,
     /// What it is.
     pub description: Option<String>,
+    /// The group that is asked at the end (name or id); none any more for `None` inside.
+    pub escalation: Option<Option<String>>,
 }
 
 /// Filters of a list.
@@ -94,6 +100,10 @@ pub async fn create(tx: &mut Tx, actor: &Actor, input: Create) -> Result<Service
     };
     let description = input.description.unwrap_or_default();
     input::lines(&mut faults, "/description", &description, input::LONG);
+    let escalation = match &input.escalation {
+        Some(reference) => groups::named(tx, &mut faults, "/escalation", reference).await?,
+        None => None,
+    };
     let team = teams::named(tx, &mut faults, "/team", &input.team).await?;
     if let Some(team) = &team {
         actor.require(
@@ -118,7 +128,7 @@ pub async fn create(tx: &mut Tx, actor: &Actor, input: Create) -> Result<Service
         team: team.id,
         criticality,
         description: &description,
-        escalation_group: None,
+        escalation_group: escalation.as_ref(),
     };
     let id = services::insert(tx, &new).await.map_err(|error| {
         if error.is_duplicate("services_name_key") {
@@ -131,7 +141,7 @@ pub async fn create(tx: &mut Tx, actor: &Actor, input: Create) -> Result<Service
     let change = record::Change::new("service.create", name.as_str(), message)
         .team(team.id)
         .service(id)
-        .with(json!({"team": team.name, "criticality": criticality}));
+        .with(json!({"team": team.name, "criticality": criticality, "escalation": escalation}));
     record::change(tx, actor, change).await?;
     services::get(tx, id)
         .await?
@@ -179,6 +189,14 @@ pub async fn update(
         input::lines(&mut faults, "/description", &description, input::LONG);
         changed.insert("description".to_owned(), json!(description));
         service.description = description;
+    }
+    if let Some(escalation) = &input.escalation {
+        let group = match escalation {
+            Some(reference) => groups::named(tx, &mut faults, "/escalation", reference).await?,
+            None => None,
+        };
+        changed.insert("escalation".to_owned(), json!(group));
+        service.escalation_group = group;
     }
     faults.check()?;
     if let Err(error) = services::update(tx, &service).await {

@@ -4,12 +4,23 @@ use crate::{Before, Cols, Error, Tx, listing::newest_first, row::exactly_one};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use slipway_domain::{
+    Name,
     approval::delegation::{Delegation, Scope},
     ids::{DelegationId, Fresh as _, PrincipalId},
 };
 use sqlx::{QueryBuilder, postgres::PgRow};
 use type_safe_id::TypeSafeId;
 use uuid::Uuid;
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "SELECT d.*, t.name AS team, e.name AS environment FROM delegations d \
+             LEFT JOIN teams t ON t.id = d.team_id LEFT JOIN environments e ON e.id = d.environment_id ",
+            $tail
+        )
+    };
+}
 
 /// A delegation, as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +29,10 @@ pub struct Stored {
     pub id: DelegationId,
     /// What it says.
     pub delegation: Delegation,
+    /// Name of the team that it is for.
+    pub team: Option<Name>,
+    /// Name of the environment that it is for.
+    pub environment: Option<Name>,
     /// When it was entered.
     pub created_at: Timestamp,
 }
@@ -51,6 +66,8 @@ fn read(row: &PgRow) -> Result<Stored, Error> {
             reason: cols.get("reason")?,
             revoked_at: cols.time_opt("revoked_at")?,
         },
+        team: cols.parse_opt("team")?,
+        environment: cols.parse_opt("environment")?,
         created_at: cols.time("created_at")?,
     })
 }
@@ -91,7 +108,7 @@ pub async fn insert(tx: &mut Tx, new: &Delegation) -> Result<DelegationId, Error
 /// # Errors
 /// When the database refuses.
 pub async fn get(tx: &mut Tx, id: DelegationId) -> Result<Option<Stored>, Error> {
-    let row = sqlx::query("SELECT * FROM delegations WHERE id = $1")
+    let row = sqlx::query(select!("WHERE d.id = $1"))
         .bind(id.uuid())
         .fetch_optional(tx.conn())
         .await?;
@@ -108,12 +125,12 @@ pub async fn list(
     before: Before,
     limit: i64,
 ) -> Result<Vec<Stored>, Error> {
-    let mut query = QueryBuilder::new("SELECT * FROM delegations WHERE true");
+    let mut query = QueryBuilder::new(select!("WHERE true"));
     if let Some(who) = of {
-        query.push(" AND (from_id = ").push_bind(who.uuid());
-        query.push(" OR to_id = ").push_bind(who.uuid()).push(")");
+        query.push(" AND (d.from_id = ").push_bind(who.uuid());
+        query.push(" OR d.to_id = ").push_bind(who.uuid()).push(")");
     }
-    newest_first(&mut query, "id", before, limit);
+    newest_first(&mut query, "d.id", before, limit);
     let rows = query.build().fetch_all(tx.conn()).await?;
     rows.iter().map(read).collect()
 }
@@ -137,10 +154,11 @@ pub async fn revoke(tx: &mut Tx, id: DelegationId, at: Timestamp) -> Result<(), 
 /// When the database refuses.
 pub async fn involving(tx: &mut Tx, people: &[PrincipalId]) -> Result<Vec<Stored>, Error> {
     let ids: Vec<Uuid> = people.iter().map(TypeSafeId::uuid).collect();
-    let rows =
-        sqlx::query("SELECT * FROM delegations WHERE from_id = ANY($1) OR to_id = ANY($1) ORDER BY id")
-            .bind(ids)
-            .fetch_all(tx.conn())
-            .await?;
+    let rows = sqlx::query(select!(
+        "WHERE d.from_id = ANY($1) OR d.to_id = ANY($1) ORDER BY d.id"
+    ))
+    .bind(ids)
+    .fetch_all(tx.conn())
+    .await?;
     rows.iter().map(read).collect()
 }

@@ -98,15 +98,18 @@ pub async fn list(tx: &mut Tx, before: Before, limit: i64) -> Result<Vec<Group>,
 }
 
 async fn raise(tx: &mut Tx, group: &Group) -> Result<(), Error> {
-    let done = sqlx::query("UPDATE groups SET revision = revision + 1 WHERE id = $1 AND revision = $2")
-        .bind(group.id.uuid())
-        .bind(group.revision)
-        .execute(tx.conn())
-        .await?;
-    exactly_one("changing who is in a group", done.rows_affected())
+    let done = sqlx::query(
+        "UPDATE groups SET description = $3, revision = revision + 1 WHERE id = $1 AND revision = $2",
+    )
+    .bind(group.id.uuid())
+    .bind(group.revision)
+    .bind(&group.description)
+    .execute(tx.conn())
+    .await?;
+    exactly_one("changing a group", done.rows_affected())
 }
 
-/// Puts exactly these people into a group, if it still has the revision it was read at.
+/// Saves the description of a group and puts exactly these people into it, if it still has the revision it was read at.
 ///
 /// # Errors
 /// [`Error::Guard`] when it was changed in between.
@@ -177,6 +180,26 @@ pub async fn members_of(tx: &mut Tx, names: &[Name]) -> Result<BTreeMap<Name, BT
     Ok(all)
 }
 
+/// How many are in these groups; a group with nobody in it is not in it.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn sizes(tx: &mut Tx, groups: &[GroupId]) -> Result<BTreeMap<GroupId, u32>, Error> {
+    let ids: Vec<Uuid> = groups.iter().map(TypeSafeId::uuid).collect();
+    let rows = sqlx::query(
+        "SELECT group_id AS id, count(*)::int AS size FROM group_members WHERE group_id = ANY($1) GROUP BY group_id",
+    )
+    .bind(ids)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let cols = Cols::new("group_members", row);
+            Ok((cols.id("id")?, cols.count("size")?))
+        })
+        .collect()
+}
+
 /// The groups that these people are in, by name; who is in none is not in it.
 ///
 /// # Errors
@@ -210,18 +233,4 @@ pub async fn missing(tx: &mut Tx, names: &[Name]) -> Result<Vec<Name>, Error> {
         .await?;
     let is_known = |name: &&Name| known.iter().any(|known| known == name.as_str());
     Ok(names.iter().filter(|name| !is_known(name)).cloned().collect())
-}
-
-/// The revision of a group, by one index.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn revision(tx: &mut Tx, reference: &Ref) -> Result<Option<i64>, Error> {
-    let query = match reference {
-        Ref::Id(id) => sqlx::query_scalar("SELECT revision FROM groups WHERE id = $1").bind(*id),
-        Ref::Name(name) => {
-            sqlx::query_scalar("SELECT revision FROM groups WHERE name = $1").bind(name.clone())
-        }
-    };
-    Ok(query.fetch_optional(tx.conn()).await?)
 }

@@ -13,7 +13,8 @@ use axum::{
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use slipway_api_types::{
-    Reason, approval, component, deployment, evidence, identity, policy, process, registry, release, review,
+    Reason, approval, component, deployment, evidence, identity, people, policy, process, registry, release,
+    review,
 };
 use utoipa::ToSchema;
 
@@ -46,6 +47,10 @@ inputs! {
     evidence::CreateEvidenceSchema,
     identity::CreateRoleBinding,
     identity::CreateToken,
+    people::CreateAbsence,
+    people::CreateDelegation,
+    people::CreateGroup,
+    people::UpdateGroup,
     policy::CreatePolicy,
     policy::CreatePolicyVersion,
     policy::EvaluatePolicies,

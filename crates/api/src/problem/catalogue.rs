@@ -56,9 +56,9 @@ kinds! {
     REFUSED = "refused", 403, "You may not do this",
         "A rule about people forbids it: for example, machines never approve.";
     SEPARATION_OF_DUTIES = "separation-of-duties", 403, "Somebody else must decide",
-        "Nobody may decide on what they authored, edited, sealed or requested. `detail` says which of these it was.";
+        "Nobody may decide on what they authored, edited, sealed or requested, and nobody puts themselves into a group or takes themselves out of it. `detail` says which of these it was.";
     NOT_A_PERSON = "not-a-person", 403, "Only people may decide",
-        "Approvals, what is in force of policies and processes, the keys that evidence is verified with, and manual checks take a person who signed in: never a machine or an API token.";
+        "Approvals, delegations, absences, what is in force of policies and processes, the keys that evidence is verified with, and manual checks take a person who signed in: never a machine or an API token.";
     NO_DELEGATION = "no-delegation", 403, "Nobody delegated that to you",
         "You decide in the place of another only what they delegated to you themselves, for the time and the scope that they said. `detail` says what is missing.";
     NOT_ASKED = "not-asked", 403, "You are not among those who are asked",

@@ -1,14 +1,17 @@
 //! `/v1`: one file or folder a resource.
 
+mod absences;
 mod approvals;
 mod audit;
 mod clusters;
 mod components;
+mod delegations;
 mod deployments;
 mod drift;
 mod environments;
 pub(crate) mod events;
 mod evidence;
+mod groups;
 mod me;
 mod policies;
 mod processes;
@@ -34,6 +37,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(me::routes())
         .merge(tokens::routes())
         .merge(role_bindings::routes())
+        .merge(groups::routes())
         .merge(teams::routes())
         .merge(services::routes())
         .merge(environments::routes())
@@ -44,6 +48,8 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(deployments::routes())
         .merge(approvals::routes())
         .merge(reviews::routes())
+        .merge(delegations::routes())
+        .merge(absences::routes())
         .merge(policies::routes())
         .merge(evidence::routes())
         .merge(processes::routes())

@@ -31,6 +31,7 @@ fn wire(view: &ServiceView) -> Service {
         team: view.team_name.to_string(),
         criticality: view.criticality.as_str().to_owned(),
         description: view.description.clone(),
+        escalation: view.escalation_group.as_ref().map(ToString::to_string),
         created_at: view.created_at,
     }
 }
@@ -49,6 +50,7 @@ async fn create(Command(body, mut change): Command<CreateService>) -> Result<Res
         team: body.team,
         criticality: body.criticality,
         description: body.description,
+        escalation: body.escalation,
     };
     let view = services::create(&mut change.tx, &change.actor, input).await?;
     change
@@ -62,7 +64,7 @@ async fn create(Command(body, mut change): Command<CreateService>) -> Result<Res
 
 /// Change a service.
 ///
-/// What is absent stays.
+/// What is absent stays; `escalation` given as `null` takes it away.
 #[utoipa::path(
     patch, path = "/v1/services/{service}", operation_id = "update_service", tag = "registry",
     params(("service" = String, Path, description = "Its id or name.", example = "storefront")),
@@ -76,11 +78,15 @@ async fn update(
     Command(body, mut change): Command<UpdateService>,
 ) -> Result<Response, Failure> {
     let if_match = change.if_match()?;
-    let input = Update {
+    let mut input = Update {
         team: body.team,
         criticality: body.criticality,
         description: body.description,
+        escalation: body.escalation.map(Some),
     };
+    if change.takes_away("/escalation") {
+        input.escalation = Some(None);
+    }
     let Change { tx, actor, .. } = &mut change;
     let view = services::update(tx, actor, &service, if_match, input).await?;
     change.ok(Tag::Revision(view.revision), &wire(&view)).await

@@ -21,6 +21,7 @@ mod issuers;
 mod library;
 mod limits;
 mod matrix;
+mod people;
 mod policies;
 mod processes;
 mod registry;

@@ -92,6 +92,13 @@ pub(crate) async fn things(app: &TestApp, world: &World) -> Things {
     let binding = world.admin.post("/v1/role-bindings", binding).await.expect(201);
     let token = json!({"name": "t", "roles": ["admin"], "expires_in": "PT10M"});
     let token = world.admin.post("/v1/tokens", token).await.expect(201);
+    let group = json!({"name": "approvers"});
+    world.admin.post("/v1/groups", group).await.expect(201);
+    let ends = slipway_domain::clock::process_now() + jiff::SignedDuration::from_hours(48);
+    let absence = world.admin.post("/v1/absences", json!({"ends": ends}));
+    let absence = absence.await.expect(201);
+    let delegation = json!({"to": {"subject": "root"}, "ends": ends, "reason": "At the sea."});
+    let delegation = author.post("/v1/delegations", delegation).await.expect(201);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     HashMap::from([
         ("team", "shop".to_owned()),
@@ -113,6 +120,9 @@ pub(crate) async fn things(app: &TestApp, world: &World) -> Things {
         ("drift", text(&drifts["items"][0]["id"])),
         ("binding", text(&binding["id"])),
         ("token", text(&token["token"]["id"])),
+        ("group", "approvers".to_owned()),
+        ("absence", text(&absence["id"])),
+        ("delegation", text(&delegation["id"])),
     ])
 }
 

@@ -40,7 +40,7 @@ pub struct Create {
 pub async fn create(tx: &mut Tx, app: &App, actor: &Actor, input: Create) -> Result<RoleBindingView, Error> {
     actor.require(Permission::IdentityManage, &Place::everywhere())?;
     let mut faults = Faults::new();
-    let issuer = issuer(app, input.issuer.as_deref(), &mut faults);
+    let issuer = issuer(app, input.issuer.as_deref(), "/principal/issuer", &mut faults);
     input::line(&mut faults, "/principal/subject", &input.subject, 255);
     let kind = match input.kind.as_deref() {
         None | Some("human") => PrincipalKind::Human,
@@ -179,7 +179,8 @@ async fn load(tx: &mut Tx, id: RoleBindingId) -> Result<RoleBindingView, Error> 
     binding.ok_or_else(|| Error::internal("a role binding is gone right after it was made"))
 }
 
-fn issuer(app: &App, given: Option<&str>, faults: &mut Faults) -> Option<String> {
+/// The issuer that a user names, or the only configured one; a fault there otherwise.
+pub(crate) fn issuer(app: &App, given: Option<&str>, pointer: &str, faults: &mut Faults) -> Option<String> {
     let known: Vec<_> = app
         .config()
         .issuers
@@ -191,14 +192,14 @@ fn issuer(app: &App, given: Option<&str>, faults: &mut Faults) -> Option<String>
         (None, [only]) => Some((*only).to_owned()),
         (Some(_), known) => {
             faults.add(
-                "/principal/issuer",
+                pointer,
                 format!("is none of the configured issuers: {}", known.join(", ")),
             );
             None
         }
         (None, known) => {
             faults.add(
-                "/principal/issuer",
+                pointer,
                 format!("is needed, there is not just one: {}", known.join(", ")),
             );
             None

@@ -179,6 +179,7 @@ impl Shop {
             team: "shop".to_owned(),
             criticality: None,
             description: None,
+            escalation: None,
         };
         self.act(async |tx| services::create(tx, &eve, service).await)
             .await

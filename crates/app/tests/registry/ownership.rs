@@ -85,9 +85,10 @@ async fn a_change_says_which_revision_it_was_made_on() {
         team: Some("nobody".to_owned()),
         criticality: Some("huge".to_owned()),
         description: Some("a\u{0}".to_owned()),
+        escalation: Some(Some("nobody".to_owned())),
     };
     let found = faults(services::update(&mut tx, &admin, "storefront", 2, wrong).await);
-    assert_eq!(found, ["/team", "/criticality", "/description"]);
+    assert_eq!(found, ["/team", "/criticality", "/description", "/escalation"]);
     tx.commit().await.unwrap();
     let everything = Everything::read(&app.app).await;
     assert_eq!(everything.count("audit_entries", "service.create"), 1);

@@ -80,5 +80,6 @@ pub(crate) fn service(name: &str, team: &str) -> services::Create {
         team: team.to_owned(),
         criticality: None,
         description: None,
+        escalation: None,
     }
 }

@@ -1,6 +1,7 @@
 //! What there is to deploy for and to: teams, services, environments, clusters, targets; and groups of
 //! people who are asked about it.
 
+pub mod absence;
 pub mod cluster;
 pub mod environment;
 pub mod group;

@@ -19,8 +19,9 @@ mod watch;
 use crate::server;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use commands::{
-    approve, audit, certificate, cluster, component, deploy, drift, environment, events, evidence, identity,
-    policy, process, release, review, role_binding, service, status, target, team, token,
+    approve, audit, away, certificate, cluster, component, delegation, deploy, drift, environment, events,
+    evidence, group, identity, policy, process, release, review, role_binding, service, status, target, team,
+    token,
 };
 use exit::{Exit, Failure};
 use http::Api;
@@ -122,6 +123,14 @@ enum Command {
     /// Reviews of what went on without a gate, in an emergency
     #[command(subcommand)]
     Review(review::Command),
+    /// Groups: who is asked for approval together
+    #[command(subcommand)]
+    Group(group::Command),
+    /// Delegations: somebody else decides in your place, for a time
+    #[command(subcommand)]
+    Delegation(delegation::Command),
+    /// Say that you are away, or back: who is away is not waited for
+    Away(away::Away),
     /// Policies: your organisation's own rules about what may go where
     #[command(subcommand)]
     Policy(policy::Command),
@@ -222,6 +231,9 @@ async fn dispatch(command: Command, global: &Global, out: Out) -> Result<(), Fai
         Command::Drift(drift) => drift.run(&context()?).await,
         Command::Approve(approve) => approve.run(&context()?).await,
         Command::Review(command) => command.run(&context()?).await,
+        Command::Group(command) => command.run(&context()?).await,
+        Command::Delegation(command) => command.run(&context()?).await,
+        Command::Away(away) => away.run(&context()?).await,
         Command::Policy(command) => command.run(&context()?).await,
         Command::Process(command) => command.run(&context()?).await,
         Command::Evidence(command) => command.run(&context()?).await,

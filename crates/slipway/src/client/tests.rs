@@ -1,5 +1,7 @@
 //! The command line against a small HTTP double: what it sends, when it sends it again, and how it exits.
 
+mod people;
+
 use super::*;
 use crate::client::{
     exit::Exit,
@@ -100,6 +102,9 @@ async fn carry_out(cx: &Context, line: &str) -> Result<(), Failure> {
         Command::Deploy(command) => command.run(cx).await,
         Command::Approve(approve) => approve.run(cx).await,
         Command::Audit(command) => command.run(cx).await,
+        Command::Group(command) => command.run(cx).await,
+        Command::Delegation(command) => command.run(cx).await,
+        Command::Away(away) => away.run(cx).await,
         other => panic!("not wired for tests: {other:?}"),
     }
 }

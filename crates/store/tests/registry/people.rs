@@ -60,7 +60,8 @@ async fn who_is_in_a_group_is_changed_only_from_what_was_read() {
     groups::set_members(&mut tx, &now, &BTreeSet::from([ana, ben]))
         .await
         .unwrap();
-    let now = found(&mut tx, &made.id.to_string()).await;
+    let mut now = found(&mut tx, &made.id.to_string()).await;
+    now.description = "Says yes.".to_owned();
     groups::set_members(&mut tx, &now, &BTreeSet::from([ben, cleo]))
         .await
         .unwrap();
@@ -74,9 +75,10 @@ async fn who_is_in_a_group_is_changed_only_from_what_was_read() {
     let now = found(&mut tx, "risk").await;
     groups::remove_member(&mut tx, &now, cleo).await.unwrap();
     let now = found(&mut tx, "risk").await;
-    assert_eq!(now.revision, 5);
-    let reference = Ref::parse::<GroupTag>("risk");
-    assert_eq!(groups::revision(&mut tx, &reference).await.unwrap(), Some(5));
+    assert_eq!((now.revision, now.description.as_str()), (5, "Says yes."));
+    let empty = found(&mut tx, "empty").await;
+    let sizes = groups::sizes(&mut tx, &[now.id, empty.id]).await.unwrap();
+    assert_eq!(sizes.into_iter().collect::<Vec<_>>(), [(now.id, 1)]);
     assert!(matches!(
         groups::remove_member(&mut tx, &now, cleo).await,
         Err(Error::Guard { rows: 0, .. })
@@ -132,15 +134,22 @@ async fn a_delegation_is_read_as_it_was_written_and_taken_back_once() {
     let shop = teams::insert(&mut tx, &name("shop")).await.unwrap().id;
     let production = environment(&mut tx, "production", &[]).await.id;
     let mut made = Vec::new();
-    for (from, to, scope) in [
-        (ana, ben, Scope::Everything),
-        (ben, cleo, Scope::Team(shop)),
-        (cleo, ana, Scope::Environment(production)),
+    for (from, to, scope, called) in [
+        (ana, ben, Scope::Everything, (None, None)),
+        (ben, cleo, Scope::Team(shop), (Some("shop"), None)),
+        (
+            cleo,
+            ana,
+            Scope::Environment(production),
+            (None, Some("production")),
+        ),
     ] {
         let new = delegation(from, to, scope, now);
         let id = delegations::insert(&mut tx, &new).await.unwrap();
         let stored = delegations::get(&mut tx, id).await.unwrap().unwrap();
         assert_eq!(stored.delegation, new);
+        let names = (stored.team.as_ref(), stored.environment.as_ref());
+        assert_eq!((names.0.map(Name::as_str), names.1.map(Name::as_str)), called);
         made.push(id);
     }
     let ids = |all: Vec<delegations::Stored>| all.into_iter().map(|d| d.id).collect::<Vec<_>>();

@@ -7,6 +7,7 @@ use crate::client::{
     output::{Show, time},
 };
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 use slipway_api_types::registry::{CreateService, Service, UpdateService};
 
 #[derive(Debug, Subcommand)]
@@ -40,6 +41,9 @@ pub(crate) enum Command {
         team: Option<String>,
         #[command(flatten)]
         about: About,
+        /// Nobody is asked at the end any more
+        #[arg(long, conflicts_with = "escalation")]
+        no_escalation: bool,
     },
 }
 
@@ -52,6 +56,9 @@ pub(crate) struct About {
     /// What it is, for people
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
+    /// The group that is asked for approval at the end, when nobody else answered for it
+    #[arg(long, value_name = "GROUP")]
+    escalation: Option<String>,
 }
 
 impl Command {
@@ -66,6 +73,7 @@ impl Command {
                     About {
                         criticality,
                         description,
+                        escalation,
                     },
             } => {
                 let body = CreateService {
@@ -73,6 +81,7 @@ impl Command {
                     team,
                     criticality,
                     description,
+                    escalation,
                 };
                 cx.out.one::<Service>(&cx.api.post(PATH, &body).await?)
             }
@@ -89,13 +98,19 @@ impl Command {
                     About {
                         criticality,
                         description,
+                        escalation,
                     },
+                no_escalation,
             } => {
-                let body = UpdateService {
+                let mut body = json!(UpdateService {
                     team,
                     criticality,
                     description,
-                };
+                    escalation,
+                });
+                if no_escalation {
+                    body["escalation"] = Value::Null;
+                }
                 cx.out
                     .one::<Service>(&cx.api.patch(&["v1", "services", &service], &body).await?)
             }
@@ -122,6 +137,7 @@ impl Show for Service {
     fn fields(&self) -> Vec<(&'static str, String)> {
         let mut fields = vec![("ID", self.id.clone())];
         fields.extend(Self::COLUMNS.iter().copied().zip(self.cells()));
+        fields.push(("ESCALATION", self.escalation.clone().unwrap_or_default()));
         fields.push(("DESCRIPTION", self.description.clone()));
         fields
     }
