@@ -296,12 +296,11 @@ async fn attack_17_where_a_service_lands_is_changed_under_a_deployment_that_wait
     let target =
         json!({"service": "storefront", "environment": "guarded", "cluster": "eu", "namespace": "elsewhere"});
     world.engineer.post("/v1/targets", target).await.expect(201);
-    let approval = format!(
-        "/v1/approvals/{}/decisions",
-        deployment["approval"].as_str().unwrap()
-    );
-    let decision = json!({"decision": "approve", "digest": deployment["release_digest"]});
-    world.authority.post(&approval, decision).await.expect(200);
+    let approval = format!("/v1/approvals/{}", deployment["approval"].as_str().unwrap());
+    let shown = world.authority.get(&approval).await.expect(200);
+    let decision = json!({"decision": "approve", "digest": shown["digest"]});
+    let decided = world.authority.post(&format!("{approval}/decisions"), decision);
+    decided.await.expect(200);
     let now = world.viewer.get(&of).await.expect(200);
     assert_eq!(
         now["targets"][0]["namespace"], "storefront",

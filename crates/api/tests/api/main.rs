@@ -4,6 +4,7 @@
 
 mod approvals;
 mod attacks;
+mod attacks_approval;
 mod attacks_identity;
 mod attacks_lifetime;
 mod attacks_roles;

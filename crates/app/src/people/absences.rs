@@ -10,7 +10,10 @@ use slipway_domain::{
     ids::AbsenceId,
     registry::absence,
 };
-use slipway_store::absences::{self, Absence};
+use slipway_store::{
+    absences::{self, Absence},
+    approvals,
+};
 
 /// An absence, as shown.
 #[derive(Debug, Clone)]
@@ -68,6 +71,8 @@ pub async fn create(tx: &mut Tx, actor: &Actor, input: Create) -> Result<Absence
     };
     absence::faults(&away, tx.now).check()?;
     let id = absences::insert(tx, &away).await?;
+    // Who is asked instead is asked at once.
+    approvals::look_again(tx).await?;
     let view = load(tx, id).await?;
     let message = format!("is away from {} until {}", away.from, away.until);
     record::change(tx, actor, told("absence.create", message, &view)).await?;

@@ -20,7 +20,7 @@ use slipway_domain::{
         group::{MAX_MEMBERS, description_faults},
     },
 };
-use slipway_store::groups;
+use slipway_store::{approvals, groups};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most people who come or go at once.
@@ -159,6 +159,7 @@ pub async fn update(
             let now = groups::find(tx, &Ref::Id(group.id.uuid())).await;
             return Err(overtaken(error, now.map(|now| now.map(|now| now.revision))));
         }
+        approvals::look_again(tx).await?;
         record::change(tx, actor, told(&group, &changed, &came, &went)).await?;
     }
     load(tx, reference).await

@@ -101,12 +101,7 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
             }
         });
         if let Some(issuer) = dev_issuer {
-            let stopped = stop.clone().cancelled_owned();
-            tasks.spawn(async move {
-                if let Err(error) = issuer.serve(stopped).await {
-                    tracing::error!(error = format!("{error:#}"), "the development issuer ended");
-                }
-            });
+            tasks.spawn(sign_for_anybody(issuer, stop.clone()));
         }
     }
     if has(ServerRole::Scheduler) {
@@ -131,6 +126,13 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         traces.end(LAST_SPANS).await;
     }
     Ok(())
+}
+
+/// The development issuer, until it is told to stop.
+async fn sign_for_anybody(issuer: Issuer, stop: CancellationToken) {
+    if let Err(error) = issuer.serve(stop.cancelled_owned()).await {
+        tracing::error!(error = format!("{error:#}"), "the development issuer ended");
+    }
 }
 
 /// Answers those who watch the process, until it ends: they see that it drains.
