@@ -234,7 +234,7 @@ async fn attack_14_another_transition_dispatches_ungated() {
     let app = TestApp::start().await;
     let world = World::shop(&app).await;
     let (deployment, _) = waiting(&app, &world).await;
-    let word = json!({"gate": "approval", "justification": "it is urgent", "incident": "INC-1"});
+    let urgent = json!({"gate": "approval", "justification": "it is urgent", "incident": "INC-1"});
     for person in [
         &world.operator,
         &world.manager,
@@ -251,7 +251,7 @@ async fn attack_14_another_transition_dispatches_ungated() {
             );
         }
         let reply = person
-            .post(&format!("{deployment}/overrides"), word.clone())
+            .post(&format!("{deployment}/overrides"), urgent.clone())
             .await;
         assert!(
             matches!(reply.status.as_u16(), 403 | 409),

@@ -131,6 +131,10 @@ fn bundle(
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, from planting to looking everywhere"
+)]
 async fn attack_25_a_read_returns_what_was_secret() {
     let app = TestApp::start().await;
     let world = World::shop(&app).await;

@@ -369,14 +369,14 @@ async fn cannot_tell(
         cases.extend(of_query);
         for (kinds, query) in cases.into_iter().filter(|(kinds, _)| !kinds.is_empty()) {
             let mut not_there = things.clone();
-            let mut names = Vec::new();
+            let mut found = Vec::new();
             for kind in &kinds {
                 let (real, made_up) = (things[kind].clone(), missing(kind, &things[kind]));
                 not_there.insert(kind, made_up.clone());
-                names.push((real, made_up));
+                found.push((real, made_up));
             }
             // A release's name holds its service's.
-            names.sort_by_key(|(real, _)| std::cmp::Reverse(real.len()));
+            found.sort_by_key(|(real, _)| std::cmp::Reverse(real.len()));
             let mut headers = vec![Vec::new()];
             match operation.method {
                 Method::GET => {
@@ -403,8 +403,8 @@ async fn cannot_tell(
                 let real = ask(who, &operation, things, &with).await;
                 let made_up = ask(who, &operation, &not_there, &with).await;
                 assert_eq!(
-                    told(&real, &names),
-                    told(&made_up, &names),
+                    told(&real, &found),
+                    told(&made_up, &found),
                     "{} tells {called} whether there is {kinds:?} (query: {query:?}, {:?})",
                     operation.id,
                     with.headers,

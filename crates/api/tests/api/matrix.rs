@@ -182,7 +182,7 @@ fn about(body: &mut Value, things: &Things) {
                     }
                     ("clusters", Value::Array(clusters)) => *clusters = vec![json!(things["cluster"])],
                     ("service" | "release" | "environment" | "team" | "cluster", Value::String(name)) => {
-                        name.clone_from(&things[field.as_str()])
+                        name.clone_from(&things[field.as_str()]);
                     }
                     _ => about(value, things),
                 }
