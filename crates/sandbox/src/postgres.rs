@@ -44,11 +44,21 @@ pub(crate) async fn start(
         ending: Ending::Tidy,
     };
 
+    // Kept outside of a sandbox's folder, it can outlive that: what a folder that is gone has left opens to nobody.
+    let made_for = home.join("made-for");
+    if data.exists() && fs::read_to_string(&made_for).is_ok_and(|kept| kept != password) {
+        progress.tell(format!(
+            "postgres: {} is of a sandbox whose folder was deleted; it is made anew",
+            data.display()
+        ));
+        fs::remove_dir_all(&data).with_context(|| format!("cannot remove {}", data.display()))?;
+    }
     if !data.exists() {
         // Clients that are not optimised take a tenth of a second of computing for each connection with SCRAM; over loopback
         // the password itself is as good, and tests connect often.
         let auth = if forgetful { "password" } else { "scram-sha-256" };
         create(supervisor, &home, &data, owner.as_ref(), (password, auth), run).await?;
+        write_private(&made_for, password)?;
     }
 
     let mut args: Vec<OsString> = vec![
