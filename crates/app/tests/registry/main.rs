@@ -4,6 +4,7 @@
 mod idempotency;
 mod library;
 mod ownership;
+mod people;
 mod places;
 mod setup;
 #[path = "../support/mod.rs"]
