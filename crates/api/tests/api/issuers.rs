@@ -185,7 +185,7 @@ async fn roles_come_by_claims_besides_role_bindings_and_go_with_them() {
     all.post("/v1/components", component("shop")).await.expect(201);
     all.post("/v1/components", component("bank")).await.problem(403);
     // The next token says no more so.
-    let less = kim(json!({"groups": "platforms", "realm_access": {"roles": "Shop"}}));
+    let less = kim(json!({"groups": ["platforms"], "realm_access": {"roles": "Shop"}}));
     assert_eq!(held(&less).await, ["viewer role_binding  "]);
     assert_eq!(
         less.post("/v1/teams", json!({"name": "tax"})).await.problem(403),
