@@ -192,9 +192,10 @@ async fn attack_12_a_late_approval_revives_a_cancelled_run() {
         (&json!("withdrawn"), &json!([]))
     );
     // It was tried, and that is on record.
+    app.settle().await;
     let record = world
         .auditor
-        .get("/v1/audit?action=approval.refuse")
+        .get("/v1/audit/entries?action=approval.refuse")
         .await
         .expect(200);
     assert_eq!(record["items"].as_array().map(Vec::len), Some(1), "{record:#}");

@@ -87,7 +87,13 @@ async fn attack_02_claims_of_another_type_no_algorithm_and_a_public_key_as_a_sec
     for (claim, at) in [("exp", later), ("nbf", past), ("iat", past)] {
         let good = spoiled(|claims| claims[claim] = json!(at));
         me(&app, &app.issuer.sign(&good)).await.expect(200);
-        for wrong in [json!(at.to_string()), json!(true), json!([at]), json!({}), json!("")] {
+        for wrong in [
+            json!(at.to_string()),
+            json!(true),
+            json!([at]),
+            json!({}),
+            json!(""),
+        ] {
             let claims = spoiled(|claims| claims[claim] = wrong.clone());
             is_refused(&app, &app.issuer.sign(&claims), &format!("{claim} {wrong}")).await;
         }

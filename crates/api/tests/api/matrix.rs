@@ -100,6 +100,14 @@ pub(crate) async fn things(app: &TestApp, world: &World) -> Things {
     let delegation = json!({"to": {"subject": "root"}, "ends": ends, "reason": "At the sea."});
     let delegation = author.post("/v1/delegations", delegation).await.expect(201);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
+    // As an emergency would open it.
+    let opened = app.damage(
+        "INSERT INTO reviews (id, deployment_id, because) SELECT gen_random_uuid(), d.id, 'an emergency' FROM deployments d \
+         JOIN environments e ON e.id = d.environment_id WHERE e.name = 'guarded' LIMIT 1",
+    );
+    opened.await.unwrap();
+    let reviews = world.viewer.get("/v1/reviews").await.expect(200);
+    let review = text(&reviews["items"][0]["id"]);
     HashMap::from([
         ("team", "shop".to_owned()),
         ("service", "storefront".to_owned()),
@@ -110,6 +118,7 @@ pub(crate) async fn things(app: &TestApp, world: &World) -> Things {
         ("release", "storefront@2.0.0".to_owned()),
         ("deployment", text(&waiting["id"])),
         ("approval", text(&waiting["approval"])),
+        ("review", review),
         ("policy", "guard".to_owned()),
         ("number", "1".to_owned()),
         ("evidence", text(&stated["id"])),

@@ -1,7 +1,8 @@
 //! Approvals: by whom, on what, how often, and when.
 
 use serde_json::{Value, json};
-use slipway_testkit::live::{World, manifests::config, text};
+use slipway_testkit::live::{World, manifests::config, text, within};
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_decision_is_taken_from_the_right_people_on_the_right_digest_once() {
@@ -86,12 +87,16 @@ async fn a_decision_is_taken_from_the_right_people_on_the_right_digest_once() {
     late.problem(409, "approval-state");
     assert_eq!(world.deployment(&id).await["state"], "cancelled");
     // What came late or again is on record.
-    let refused = world
-        .iris
-        .get("/v1/audit?action=approval.refuse")
-        .await
-        .expect(200);
-    assert_eq!(refused["items"].as_array().map(Vec::len), Some(3), "{refused:#}");
+    let recorded = async || {
+        let refused = world.iris.get("/v1/audit/entries?action=approval.refuse").await;
+        refused.expect(200)["items"].as_array().map(Vec::len) == Some(3)
+    };
+    within(
+        Duration::from_secs(10),
+        "three refusals are in the record",
+        recorded,
+    )
+    .await;
     // And no is no.
     let asked = world.ask("1.1.0", "guarded").await.expect(201);
     let approval = text(&asked["approval"]);
