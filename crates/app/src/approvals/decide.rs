@@ -11,10 +11,10 @@ use slipway_domain::{
         delegation::{At, Delegation, power},
     },
     deployment::Deployment,
-    identity::{Actor, Permission, Place, PrincipalKind, Rights},
+    identity::{Actor, Permission, Place, PrincipalKind},
     ids::{DecisionId, DelegationId, Fresh as _},
 };
-use slipway_store::{approvals, delegations, deployments, groups, principals, role_bindings};
+use slipway_store::{approvals, delegations, deployments, groups, principals};
 
 /// What somebody decides.
 #[derive(Debug, Clone)]
@@ -171,8 +171,7 @@ async fn keep(
     (outcome, delegation, place): (Outcome, Option<DelegationId>, &Place),
 ) -> Result<(), Error> {
     let taken = outcome.taken;
-    let bound = Rights::new(role_bindings::grants(tx, taken.of.id).await?);
-    let held = standing::roles(&bound, place);
+    let held = standing::bound(tx, place, taken.of.id).await?;
     let decision = Decision {
         id: DecisionId::fresh(),
         by: taken.by,

@@ -19,7 +19,7 @@ pub(crate) use document::refresh;
 pub(crate) use facts::facts;
 pub use input::RequirementInput;
 pub(crate) use input::known_groups;
-pub use tell::tell;
+pub(crate) use tell::tell;
 
 use crate::{Before, Error, Tx};
 use slipway_domain::{

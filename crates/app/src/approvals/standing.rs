@@ -34,6 +34,11 @@ pub(crate) fn roles(rights: &Rights, place: &Place) -> Vec<Role> {
         .collect()
 }
 
+/// Roles that somebody is bound to at a place, whatever a token says.
+pub(crate) async fn bound(tx: &mut Tx, place: &Place, who: PrincipalId) -> Result<Vec<Role>, Error> {
+    Ok(roles(&Rights::new(role_bindings::grants(tx, who).await?), place))
+}
+
 /// What people are entitled to at a place.
 pub(crate) async fn entitled(
     tx: &mut Tx,
@@ -46,14 +51,14 @@ pub(crate) async fn entitled(
     let mut in_groups = groups::of(tx, people).await?;
     let mut all = BTreeMap::new();
     for principal in principals::many(tx, people).await? {
-        let rights = Rights::new(role_bindings::grants(tx, principal.id).await?);
+        let roles = bound(tx, place, principal.id).await?;
         let entitled = Entitled {
             id: principal.id,
             person: Person {
                 issuer: principal.issuer,
                 subject: principal.subject,
             },
-            roles: roles(&rights, place),
+            roles,
             groups: in_groups.remove(&principal.id).unwrap_or_default(),
         };
         all.insert(principal.id, entitled);

@@ -25,7 +25,7 @@ const BUSY: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
 ///
 /// # Errors
 /// When the database is unavailable.
-pub async fn tell(app: &App) -> Result<u64, Error> {
+pub(crate) async fn tell(app: &App) -> Result<u64, Error> {
     let due = {
         let mut tx = app.read().await?;
         approvals::due(&mut tx, BATCH).await?

@@ -9,7 +9,7 @@ use std::{
 
 /// What may be done without anybody being named: by the application itself, and by whoever runs the server. Each with where it is
 /// called from.
-const OWN: [(&str, &str); 19] = [
+const OWN: [(&str, &str); 20] = [
     ("App::authenticate", "says who somebody is"),
     ("App::begin", "a transaction, which does nothing yet"),
     ("App::read", "a transaction, which does nothing yet"),
@@ -40,6 +40,10 @@ const OWN: [(&str, &str); 19] = [
     (
         "doctor::*",
         "`slipway doctor`, by whoever has the server's configuration",
+    ),
+    (
+        "identity::issuers::follow::follow",
+        "keeps the public keys of issuers at hand; it gives nothing to anybody",
     ),
 ];
 
@@ -205,7 +209,7 @@ fn attack_08_automation_goes_through_the_same_doors_as_people() {
     );
     // Rights are made up for Slipway itself alone, and there only those that promotion takes.
     let reads = [
-        "deployments/judge.rs",
+        "approvals/standing.rs",
         "identity/authenticate.rs",
         "processes/promote.rs",
     ];
