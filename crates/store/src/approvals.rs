@@ -367,7 +367,7 @@ pub async fn raise(tx: &mut Tx, approval: &Approval) -> Result<(), Error> {
 /// [`Error::Guard`] when the request was changed in between, or is not open any more.
 pub async fn show(tx: &mut Tx, approval: &Approval, written: &Written) -> Result<(), Error> {
     let rows = sqlx::query(
-        "UPDATE approvals SET document = $2, document_digest = $3, state = 'pending', look_at = now(), revision = revision + 1 \
+        "UPDATE approvals SET document = $2, document_digest = $3, state = 'pending', revision = revision + 1 \
          WHERE id = $1 AND revision = $4 AND state IN ('pending', 'approved')",
     )
     .bind(approval.id.uuid())

@@ -1,6 +1,6 @@
 //! Asking people for approval, by whatever asks for it: the environment, the process, policies.
 
-use super::{document, standing};
+use super::{document, standing, tell};
 use crate::{Error, Tx, record};
 use serde_json::json;
 use slipway_domain::{
@@ -102,9 +102,9 @@ pub(crate) async fn ask(
         revision: 1,
         created_at: tx.now,
     };
-    // What is due is said at the first look, in a transaction of its own.
-    let now = tx.now;
-    approvals::insert(tx, &approval, Some(now)).await?;
+    let standings = standing::standings(tx, d, &approval).await?;
+    let look_at = tell::first_look(&approval, &standings, tx.now);
+    approvals::insert(tx, &approval, look_at).await?;
     let when = match asked {
         Asked::Before => "needs approval",
         Asked::Afterwards => "went on without approval, and needs it afterwards:",

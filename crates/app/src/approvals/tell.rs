@@ -91,12 +91,27 @@ async fn look(tx: &mut Tx, id: ApprovalId, of: DeploymentId) -> Result<(), Error
         told.overdue = true;
         overdue(tx, d, &approval).await?;
     }
-    let next = standings.iter().filter_map(|standing| standing.next);
-    let next: Option<Timestamp> = next
-        .chain(request.expires_at())
-        .chain(due.filter(|at| *at > now))
-        .min();
+    let next = next(&approval, &standings, now);
     Ok(approvals::told(tx, id, &told, next).await?)
+}
+
+/// When somebody is to be told next, if ever.
+fn next(approval: &Approval, standings: &[Standing], now: Timestamp) -> Option<Timestamp> {
+    let request = approval.request(&BTreeMap::new());
+    let due = request.due_at().filter(|at| *at > now);
+    standings
+        .iter()
+        .filter_map(|standing| standing.next)
+        .chain(due)
+        .min()
+}
+
+/// When a new request is looked at first: at once where others than the first are asked already, because everybody is away.
+pub(super) fn first_look(approval: &Approval, standings: &[Standing], now: Timestamp) -> Option<Timestamp> {
+    if standings.iter().any(|standing| standing.asked.len() > 1) {
+        return Some(now);
+    }
+    next(approval, standings, now)
 }
 
 /// Tells levels that were reached since, and reminds.
