@@ -272,6 +272,7 @@ async fn approval_facts(
     let asked_by = if sources.is_empty() { otherwise } else { sources };
     let people = names(tx, approval.decisions.iter().map(|decision| decision.by)).await?;
     Ok(ApprovalFacts {
+        digest: approval.to_decide_on(),
         id: approval.id,
         state: approval.state,
         required: approval.people(),

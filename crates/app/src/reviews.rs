@@ -1,11 +1,11 @@
 //! Reviews after what went on without a gate: opened by Slipway, closed by somebody who had no part in it.
 
-use crate::{Before, Error, Tx, input, record};
+use crate::{Before, Error, Tx, deployments::place, input, record};
 use serde_json::json;
 use slipway_domain::{
     Faults,
     deployment::Deployment,
-    identity::{Actor, Permission, Place},
+    identity::{Actor, Permission},
     ids::{PrincipalId, ReviewId},
 };
 use slipway_store::{deployments, overrides, principals, reviews};
@@ -25,11 +25,6 @@ pub struct ReviewView {
     pub deployment: Deployment,
     /// Who closed it, by name.
     pub closed_by: Option<String>,
-}
-
-fn place(d: &Deployment) -> Place {
-    let named = format!("service {} in {}", d.service_name, d.environment_name);
-    Place::team_in(d.team, d.environment, named)
 }
 
 async fn view(tx: &mut Tx, review: Review) -> Result<ReviewView, Error> {

@@ -41,9 +41,7 @@ fn wire(view: &ApprovalView) -> Approval {
         environment: deployment.environment_name.to_string(),
         asked: approval.asked.as_str().to_owned(),
         state: approval.state.as_str().to_owned(),
-        digest: document
-            .map_or(approval.digest, |written| written.digest)
-            .to_string(),
+        digest: approval.to_decide_on().to_string(),
         document: document.and_then(|written| serde_json::to_value(&written.document).ok()),
         release_digest: approval.digest.to_string(),
         plan_digest: approval.plan_digest.to_string(),

@@ -550,7 +550,8 @@ async fn claim(app: &TestApp) -> Vec<Assignment> {
         lease: jiff::SignedDuration::from_secs(30),
         cluster_labels: BTreeMap::new(),
     };
-    queue.claim(&request).await.unwrap()
+    let claimed = queue.claim(&request).await;
+    claimed.unwrap_or_else(|error| panic!("no executor is given any work: {error:?}"))
 }
 
 fn token_of(work: &Assignment) -> &str {

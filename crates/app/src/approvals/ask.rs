@@ -1,7 +1,7 @@
 //! Asking people for approval, by whatever asks for it: the environment, the process, policies.
 
 use super::{document, standing, tell};
-use crate::{Error, Tx, record};
+use crate::{Error, Tx, deployments::place, record};
 use serde_json::json;
 use slipway_domain::{
     approval::{
@@ -30,7 +30,7 @@ async fn involved(
     let overriders = stored::people(tx, deployment.id).await?;
     involved.extend(overriders.iter().map(|id| (*id, Involvement::Overrider)));
     let ids: Vec<_> = involved.iter().map(|(who, _)| *who).collect();
-    let place = standing::place(deployment);
+    let place = place(deployment);
     let at = At {
         approval,
         place: &place,
@@ -211,7 +211,7 @@ async fn raise(tx: &mut Tx, d: &Deployment, mut approval: Approval, raised: &[Me
     // Those whom another requirement asks have been told nothing yet.
     approval.told.levels.clear();
     approval.told.reminders.clear();
-    let place = standing::place(d);
+    let place = place(d);
     let standings = standing::standings(tx, d, &approval).await?;
     let behind = standing::behind(tx, &place, &approval).await?;
     let (state, _) = approval.request(&behind).judge(&standing::stand_ins(&standings));

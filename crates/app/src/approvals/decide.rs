@@ -1,7 +1,11 @@
 //! Deciding.
 
 use super::{ApprovalView, get, standing};
-use crate::{Error, Tx, deployments::judge, record};
+use crate::{
+    Error, Tx,
+    deployments::{judge, place},
+    record,
+};
 use serde_json::json;
 use slipway_domain::{
     Digest,
@@ -45,7 +49,7 @@ pub enum Decided {
 /// another. A refusal changes nothing. One that comes late, again, or on what it was before is told as [`Decided::Refused`].
 pub async fn decide(tx: &mut Tx, actor: &Actor, reference: &str, input: Decide) -> Result<Decided, Error> {
     let seen = get(tx, actor, reference).await?;
-    let place = standing::place(&seen.deployment);
+    let place = place(&seen.deployment);
     if input.on_behalf_of.is_none() {
         actor.require(Permission::ApprovalDecide, &place)?;
     }

@@ -93,7 +93,7 @@ pub(crate) async fn refresh(
         let Some(shown) = &approval.document else {
             // Asked by a server from before there were documents: what was decided on release and plan stands.
             let written = written(tx, row, facts, release).await?;
-            show_first(tx, &approval, &written).await?;
+            approvals::show_first(tx, &approval, &written).await?;
             continue;
         };
         let changes = about(row, facts, release, tx.now).changes_since(&shown.document.about);
@@ -103,10 +103,6 @@ pub(crate) async fn refresh(
         }
     }
     Ok(())
-}
-
-async fn show_first(tx: &mut Tx, approval: &Approval, written: &Written) -> Result<(), Error> {
-    Ok(approvals::show_first(tx, approval, written).await?)
 }
 
 async fn change(

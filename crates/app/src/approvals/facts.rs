@@ -1,7 +1,7 @@
 //! What the approval gate is judged on.
 
 use super::{document, standing};
-use crate::{Error, Tx};
+use crate::{Error, Tx, deployments::place};
 use slipway_domain::{
     approval::Answer,
     gates::{Facts, approval},
@@ -18,7 +18,7 @@ pub(crate) async fn facts(
     release: Option<&Release>,
 ) -> Result<Vec<approval::Facts>, Error> {
     let d = &row.deployment;
-    let place = standing::place(d);
+    let place = place(d);
     let mut all = Vec::new();
     for request in approvals::of(tx, &[d.id]).await? {
         let standings = standing::standings(tx, d, &request).await?;
@@ -47,10 +47,7 @@ pub(crate) async fn facts(
             judged,
             quorum,
             expires_at: of_request.expires_at(),
-            digest: request
-                .document
-                .as_ref()
-                .map_or(request.digest, |shown| shown.digest),
+            digest: request.to_decide_on(),
             unchanged: Some(request.digest) == d.release_digest && request.plan_digest == d.plan_digest,
             changes,
             rejected_by: no.and_then(|decision| names.get(&decision.by).cloned()),

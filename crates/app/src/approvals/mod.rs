@@ -21,7 +21,7 @@ pub use input::RequirementInput;
 pub(crate) use input::known_groups;
 pub(crate) use tell::tell;
 
-use crate::{Before, Error, Tx};
+use crate::{Before, Error, Tx, deployments::place};
 use slipway_domain::{
     approval::{
         Approval, ApprovalState,
@@ -71,7 +71,7 @@ async fn view(tx: &mut Tx, actor: &Actor, approval: Approval) -> Result<Option<A
         .await?
         .ok_or_else(|| Error::internal(format!("deployment {} is gone", approval.deployment)))?;
     let deployment = row.deployment;
-    let place = standing::place(&deployment);
+    let place = place(&deployment);
     let delegators = delegators(tx, actor, &approval, &place).await?;
     // Whoever decides for somebody sees what they decide on.
     if !actor.rights.allows(Permission::Read, &place) && delegators.is_empty() {

@@ -14,18 +14,6 @@ use slipway_domain::{
 use slipway_store::{absences, groups, principals, role_bindings, services};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where a deployment is decided on.
-pub(crate) fn place(deployment: &Deployment) -> Place {
-    Place::team_in(
-        deployment.team,
-        deployment.environment,
-        format!(
-            "service {} in {}",
-            deployment.service_name, deployment.environment_name
-        ),
-    )
-}
-
 /// Roles that rights give at a place.
 pub(crate) fn roles(rights: &Rights, place: &Place) -> Vec<Role> {
     Role::ALL

@@ -1,6 +1,6 @@
 //! Going on without a gate, in an emergency: as far as policies let it, and answered for afterwards.
 
-use super::{DeploymentView, judge, load, read};
+use super::{DeploymentView, judge, load, place, read};
 use crate::{Error, Tx, approvals, input, record};
 use serde_json::json;
 use slipway_domain::{
@@ -10,7 +10,7 @@ use slipway_domain::{
         self, GateName,
         overrides::{self, MAX_INCIDENT, MAX_JUSTIFICATION, Override},
     },
-    identity::{Actor, Permission, Place},
+    identity::{Actor, Permission},
 };
 use slipway_store::{
     deployments::{self, Row},
@@ -79,12 +79,7 @@ pub async fn override_gate(
 
 /// Whoever has this permission, as a person who signed in: nobody else takes that on themselves.
 fn entitled(actor: &Actor, row: &Row) -> Result<(), Error> {
-    let d = &row.deployment;
-    let named = format!("service {} in {}", d.service_name, d.environment_name);
-    actor.require(
-        Permission::DeploymentOverride,
-        &Place::team_in(d.team, d.environment, named),
-    )?;
+    actor.require(Permission::DeploymentOverride, &place(&row.deployment))?;
     if actor.is_person_signed_in() {
         return Ok(());
     }

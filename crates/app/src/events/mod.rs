@@ -1,7 +1,7 @@
 //! Events: one reader of the database for all watchers.
 
 use crate::{Database, Error, Tx, teams};
-use slipway_domain::identity::{Actor, Permission, Place};
+use slipway_domain::identity::Actor;
 use slipway_store::{changes, events};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -82,10 +82,7 @@ async fn last(database: &Database) -> Result<i64, slipway_store::Error> {
 /// # Errors
 /// Without the permission to read, wherever that may be.
 pub fn may_watch(actor: &Actor) -> Result<(), Error> {
-    if actor.rights.allows_somewhere(Permission::Read) {
-        return Ok(());
-    }
-    Ok(actor.require(Permission::Read, &Place::everywhere())?)
+    teams::require_reader(actor)
 }
 
 /// The last number: for the application itself.
@@ -101,7 +98,7 @@ pub async fn last_seq(tx: &mut Tx) -> Result<i64, Error> {
 /// # Errors
 /// When the actor may read nothing.
 pub async fn watch_after(tx: &mut Tx, actor: &Actor, after: Option<i64>) -> Result<i64, Error> {
-    teams::require_reader(actor)?;
+    may_watch(actor)?;
     match after {
         Some(after) => Ok(after),
         None => last_seq(tx).await,

@@ -4,7 +4,7 @@
 //! entitled to themselves (`domain::approval::delegation`). None is dated back, and none is ever deleted.
 
 use super::{Named, all, described, kept, known, one, require_person};
-use crate::{App, Before, Error, Ref, Tx, approvals, input, record, teams};
+use crate::{App, Before, Error, Ref, Tx, approvals, deployments::place, input, record, teams};
 use jiff::Timestamp;
 use serde_json::json;
 use slipway_domain::{
@@ -191,7 +191,7 @@ async fn of_approval(
     if approval.state != ApprovalState::Pending {
         faults.add(AT, format!("does not wait any more: it is {}", approval.state));
     }
-    let place = Place::team_in(deployment.team, deployment.environment, "");
+    let place = place(&deployment);
     if !actor.rights.allows(Permission::ApprovalDecide, &place) {
         faults.add(
             AT,

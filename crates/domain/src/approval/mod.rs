@@ -288,6 +288,14 @@ impl Approval {
         }
     }
 
+    /// The digest that a decision names: of what approvers see, or of the release before that was written down.
+    #[must_use]
+    pub fn to_decide_on(&self) -> Digest {
+        self.document
+            .as_ref()
+            .map_or(self.digest, |written| written.digest)
+    }
+
     /// How many distinct people it takes.
     #[must_use]
     pub fn people(&self) -> u32 {

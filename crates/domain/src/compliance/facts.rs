@@ -106,6 +106,8 @@ pub struct DeploymentFacts {
 pub struct ApprovalFacts {
     /// Which.
     pub id: ApprovalId,
+    /// The digest that a decision on it names.
+    pub digest: Digest,
     /// Where it stands.
     pub state: ApprovalState,
     /// How many people it takes.

@@ -77,7 +77,7 @@ impl Place<'_> {
             (None, _) => Requirement {
                 unblocked_by: Some(format!(
                     "slipway approve {} --digest {}",
-                    approval.id, self.facts.digest
+                    approval.id, approval.digest
                 )),
                 ..open
             },
