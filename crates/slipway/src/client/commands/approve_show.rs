@@ -204,25 +204,29 @@ fn proof(proof: &Value) -> String {
 }
 
 fn policy(policy: &Value) -> String {
+    // A rule that asks for something is there to ask: what became of that is told with the evidence, and with who is missing.
+    let said = [
+        ("refuse", "refuses"),
+        ("warn", "warns"),
+        ("require_evidence", "asks for evidence"),
+        ("require_approval", "asks for approval"),
+    ];
     let not_kept = policy["not_kept"]
         .as_array()
         .map(Vec::as_slice)
         .unwrap_or_default();
-    let rules = not_kept.iter().map(|rule| {
-        let said = |i: usize| rule[i].as_str().unwrap_or_default().to_owned();
-        format!("{} ({})", said(0), said(1))
+    let said = said.iter().filter_map(|(effect, says)| {
+        let of_effect = not_kept.iter().filter(|rule| rule[1] == *effect);
+        let rules: Vec<_> = of_effect.filter_map(|rule| rule[0].as_str()).collect();
+        (!rules.is_empty()).then(|| format!("{says}: {}", rules.join(", ")))
     });
-    let rules: Vec<_> = rules.collect();
-    let rules = if rules.is_empty() {
-        "kept".to_owned()
+    let said: Vec<_> = said.collect();
+    let said = if said.is_empty() {
+        "says nothing against it".to_owned()
     } else {
-        format!("not kept: {}", rules.join(", "))
+        said.join("; ")
     };
-    format!(
-        "{} version {}: {rules}",
-        text(policy, "policy"),
-        policy["version"]
-    )
+    format!("{} version {} {said}", text(policy, "policy"), policy["version"])
 }
 
 fn overridden(one: &Value) -> String {
@@ -255,4 +259,30 @@ fn window(document: Option<&Value>) -> String {
         .as_str()
         .map_or_else(|| "at once".to_owned(), |at| format!("not before {at}"));
     format!("{from}, until {}", text(window, "expires_at"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_a_policy_says_is_told_by_what_comes_of_it() {
+        let of = |not_kept: Value| policy(&json!({"policy": "proofs", "version": 2, "not_kept": not_kept}));
+        assert_eq!(of(json!([])), "proofs version 2 says nothing against it");
+        assert_eq!(
+            policy(&json!({"policy": "proofs", "version": 2})),
+            "proofs version 2 says nothing against it"
+        );
+        let all = json!([
+            ["tested", "require_evidence"],
+            ["late", "warn"],
+            ["scanned", "require_evidence"],
+            ["calm", "refuse"]
+        ]);
+        assert_eq!(
+            of(all),
+            "proofs version 2 refuses: calm; warns: late; asks for evidence: tested, scanned"
+        );
+    }
 }
