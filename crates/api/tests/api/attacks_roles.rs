@@ -83,7 +83,7 @@ async fn attack_16_a_reader_approves() {
     ] {
         for answer in ["approve", "reject"] {
             let reply = who.post(&path, decide(answer)).await;
-            assert_eq!(reply.status, 403, "{called} may {answer}: {:#}", reply.body);
+            assert_eq!(reply.problem(403), "forbidden", "{called} may {answer}");
         }
         let inbox = who.get("/v1/approvals?mine=pending").await.expect(200);
         assert_eq!(inbox["items"], json!([]), "{called} is asked to decide");
@@ -118,7 +118,10 @@ async fn attack_16_a_machine_or_a_token_approves() {
         "/v1/approvals/{}/decisions",
         deployment["approval"].as_str().unwrap()
     );
-    let decision = json!({"decision": "approve", "digest": deployment["release_digest"]});
+    let request = path.trim_end_matches("/decisions");
+    let request = world.viewer.get(request).await.expect(200);
+    // What would do, from a person who may.
+    let decision = json!({"decision": "approve", "digest": request["digest"]});
     // No token is made for it, and none that is made otherwise decides.
     let bea = app.person("bea", &["authority", "viewer"]).await;
     let wanted = json!({"name": "bot", "roles": ["authority"], "expires_in": "PT10M"});
@@ -131,8 +134,8 @@ async fn attack_16_a_machine_or_a_token_approves() {
     let token = bea.post("/v1/tokens", token).await.expect(201);
     let bot = bea.with_token(token["secret"].as_str().unwrap());
     assert_eq!(
-        bot.post(&path, decision.clone()).await.status,
-        403,
+        bot.post(&path, decision.clone()).await.problem(403),
+        "forbidden",
         "a token approves"
     );
     // As if a token had been made for it by somebody who could write to the database.
@@ -140,7 +143,7 @@ async fn attack_16_a_machine_or_a_token_approves() {
         .await
         .unwrap();
     let reply = bot.post(&path, decision.clone()).await;
-    assert_eq!(reply.status, 403, "a token approves: {:#}", reply.body);
+    assert_eq!(reply.problem(403), "forbidden", "a token approves");
     // Nor does a machine, whoever grants it the role.
     let mut claims = Issuer::claims("robo", 600);
     claims["kind"] = json!("machine");
@@ -153,9 +156,12 @@ async fn attack_16_a_machine_or_a_token_approves() {
     );
     app.person("robo", &["authority", "viewer"]).await;
     let reply = robo.post(&path, decision.clone()).await;
-    assert_eq!(reply.status, 403, "a machine approves: {:#}", reply.body);
+    assert_eq!(reply.problem(403), "forbidden", "a machine approves");
     let of = format!("/v1/deployments/{}", deployment["id"].as_str().unwrap());
     assert_eq!(world.viewer.get(&of).await.expect(200)["state"], "pending");
+    // The same, from her: nothing else was wrong with it.
+    let approved = bea.post(&path, decision).await.expect(200);
+    assert_eq!(approved["state"], "approved");
 }
 
 #[tokio::test]

@@ -586,12 +586,17 @@ async fn attack_24_what_is_applied_is_applied_as_that_very_cluster_allows() {
     let world = World::shop(&app).await;
     two_clusters(&world).await;
     world.sealed("1.0.0").await;
-    world.deploy("storefront@1.0.0", "both").await;
-    let mut all = claim(&app).await;
-    all.extend(claim(&app).await);
+    for cluster in ["eu", "us"] {
+        let on = json!({"name": format!("on-{cluster}"), "tier": "test", "clusters": [cluster]});
+        world.admin.post("/v1/environments", on).await.expect(201);
+        world.deploy("storefront@1.0.0", &format!("on-{cluster}")).await;
+    }
+    // In one claim, which reads once what its units have in common.
+    let all = claim(&app).await;
     assert_eq!(all.len(), 2, "one for each cluster");
     for work in &all {
-        let name = work.connection.name.as_str();
+        let name = work.environment.as_str().trim_start_matches("on-");
+        assert_eq!(work.connection.name.as_str(), name, "the way to another cluster");
         assert_eq!(
             token_of(work),
             format!("token-of-{name}"),
