@@ -14,6 +14,7 @@ mod difficult_places;
 mod difficult_releases;
 mod doctor;
 mod drift;
+mod issuers;
 mod observability;
 mod online_boutique;
 mod preconditions;

@@ -108,7 +108,8 @@ impl World {
         let admin = person(ADMIN).await;
         for (who, roles) in PEOPLE {
             for role in roles {
-                let binding = json!({"principal": {"subject": who}, "role": role});
+                let principal = json!({"issuer": "slipway-development", "subject": who});
+                let binding = json!({"principal": principal, "role": role});
                 admin.post("/v1/role-bindings", binding).await.expect(201);
             }
         }
