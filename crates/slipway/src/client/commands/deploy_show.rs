@@ -42,8 +42,14 @@ pub(super) fn preview(out: &Out, reply: &Reply) -> Result<(), Failure> {
         } else {
             ""
         };
+        // Hooks are run, and counted apart: below they are among the objects.
+        let hooks = match target.objects.iter().filter(|object| object.hook).count() {
+            0 => String::new(),
+            1 => "; 1 hook is run".to_owned(),
+            more => format!("; {more} hooks are run"),
+        };
         text.push_str(&diff::line(&format!(
-            "{}/{}{new}: {} created, {} updated, {} unchanged, {} pruned{}",
+            "{}/{}{new}: {} created, {} updated, {} unchanged, {} pruned{}{hooks}",
             target.cluster,
             target.namespace,
             target.created,
