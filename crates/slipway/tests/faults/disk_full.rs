@@ -117,21 +117,7 @@ async fn a_full_disk_is_refused_clearly_and_gone_on_from() {
         }
     }
     assert!(refusals >= 20, "everything is refused at last");
-    // Teams need room in tables of their own: what a deployment needs may still be there, until that is taken, too. None of
-    // these begins by itself.
-    let later = (process_now() + SignedDuration::from_hours(1)).to_string();
-    let body = json!({"release": world.release("1.0.0"), "environment": "staging", "not_before": later});
-    let mut waiting = 0;
-    loop {
-        let asked = world.otto.post("/v1/deployments", body.clone()).await;
-        if asked.status != 201 {
-            asked.problem(503, "unavailable").says("no room left");
-            break;
-        }
-        waiting += 1;
-        assert!(waiting < 100, "deployments are taken without end");
-        ballast.grow();
-    }
+    let waiting = deployments_until_refused(&world, &ballast).await;
 
     // No room for the log either: Postgres gives up.
     let fill = async || {
@@ -195,6 +181,22 @@ async fn a_full_disk_is_refused_clearly_and_gone_on_from() {
         .await
         .expect(201);
     finish(world, vec![namespace]).await;
+}
+
+/// Teams need room in tables of their own: what a deployment needs may still be there, until that is taken, too. None of these
+/// begins by itself; how many were taken.
+async fn deployments_until_refused(world: &World, ballast: &Ballast) -> i64 {
+    let later = (process_now() + SignedDuration::from_hours(1)).to_string();
+    let body = json!({"release": world.release("1.0.0"), "environment": "staging", "not_before": later});
+    for taken in 0..100 {
+        let asked = world.otto.post("/v1/deployments", body.clone()).await;
+        if asked.status != 201 {
+            asked.problem(503, "unavailable").says("no room left");
+            return taken;
+        }
+        ballast.grow();
+    }
+    panic!("deployments are taken without end");
 }
 
 async fn check_rest(world: &World, namespace: &slipway_testkit::live::Namespace, id: &str) {
