@@ -205,7 +205,7 @@ fn proof(proof: &Value) -> String {
 
 fn policy(policy: &Value) -> String {
     // A rule that asks for something is there to ask: what became of that is told with the evidence, and with who is missing.
-    let said = [
+    let effects = [
         ("refuse", "refuses"),
         ("warn", "warns"),
         ("require_evidence", "asks for evidence"),
@@ -215,12 +215,20 @@ fn policy(policy: &Value) -> String {
         .as_array()
         .map(Vec::as_slice)
         .unwrap_or_default();
-    let said = said.iter().filter_map(|(effect, says)| {
+    let said = effects.iter().filter_map(|(effect, says)| {
         let of_effect = not_kept.iter().filter(|rule| rule[1] == *effect);
         let rules: Vec<_> = of_effect.filter_map(|rule| rule[0].as_str()).collect();
         (!rules.is_empty()).then(|| format!("{says}: {}", rules.join(", ")))
     });
-    let said: Vec<_> = said.collect();
+    // A newer server may know more effects: what is not understood is shown, and never taken for consent.
+    let others = not_kept
+        .iter()
+        .filter(|rule| !effects.iter().any(|(effect, _)| rule[1] == *effect))
+        .map(|rule| {
+            let word = |i: usize| rule[i].as_str().unwrap_or("?");
+            format!("does not hold: {} ({})", word(0), word(1))
+        });
+    let said: Vec<_> = said.chain(others).collect();
     let said = if said.is_empty() {
         "says nothing against it".to_owned()
     } else {
@@ -283,6 +291,10 @@ mod tests {
         assert_eq!(
             of(all),
             "proofs version 2 refuses: calm; warns: late; asks for evidence: tested, scanned"
+        );
+        assert_eq!(
+            of(json!([["odd", "of_tomorrow"]])),
+            "proofs version 2 does not hold: odd (of_tomorrow)"
         );
     }
 }
