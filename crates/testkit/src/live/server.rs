@@ -12,6 +12,8 @@ use std::{
 
 /// The bootstrap admin.
 pub const ADMIN: &str = "adam";
+/// Who vouches for people by default: the development issuer of a server.
+pub(super) const DEV_ISSUER: &str = "slipway-development";
 /// Every role of a server.
 pub const ALL: &str = "api,scheduler,executor";
 /// Length of leases in these tests, in seconds: the shortest that a server accepts.
@@ -305,7 +307,7 @@ fn configuration(dir: &Path, database: &str, options: &ServerOptions, ports: (u1
          [database]\nurl = '{database}'\nconnections = {}\n\
          [secrets]\nkey_file = '{}'\n\
          [dev_issuer]\nlisten = '127.0.0.1:{}'\nkey_file = '{}'\n\
-         [[bootstrap.admins]]\nissuer = 'slipway-development'\nsubject = '{ADMIN}'\n\
+         [[bootstrap.admins]]\nissuer = '{DEV_ISSUER}'\nsubject = '{ADMIN}'\n\
          [executor]\nlease_seconds = {}\n\
          [log]\nformat = 'json'\nfilter = 'info,slipway=debug,slipway_app=debug,slipway_api=debug,slipway_executor=debug'\n",
         ports.0,

@@ -5,7 +5,7 @@ use super::{
     database::Database,
     kubernetes::{Namespace, kubeconfig},
     person::{Person, Reply, Seen, text},
-    server::{ADMIN, ALL, Server, ServerOptions, operator, test_folder, within},
+    server::{ADMIN, ALL, DEV_ISSUER, Server, ServerOptions, operator, test_folder, within},
 };
 use serde_json::{Value, json};
 use std::{
@@ -108,7 +108,7 @@ impl World {
         let admin = person(ADMIN).await;
         for (who, roles) in PEOPLE {
             for role in roles {
-                let principal = json!({"issuer": "slipway-development", "subject": who});
+                let principal = json!({"issuer": DEV_ISSUER, "subject": who});
                 let binding = json!({"principal": principal, "role": role});
                 admin.post("/v1/role-bindings", binding).await.expect(201);
             }
