@@ -436,7 +436,7 @@ async fn a_missed_hint_of_an_end_costs_seconds_and_not_the_deployment() {
     let mut tx = shop.app.begin().await.unwrap();
     slipway_store::deployments::lock(&mut tx, next).await.unwrap();
     shop.succeed(&a).await;
-    drop(tx);
+    tx.rollback().await.unwrap();
     shop.sql("UPDATE deployments SET look_at = look_at - interval '5 s' WHERE state = 'pending'")
         .await
         .unwrap();

@@ -187,19 +187,34 @@ impl Shop {
     }
 
     /// One use-case in one transaction: committed when it succeeds.
+    ///
+    /// What is refused is over when this returns: a claim passes what is locked, and would come back without it.
     pub(crate) async fn act<T>(&self, f: impl AsyncFnOnce(&mut Tx) -> Result<T, Error>) -> Result<T, Error> {
         let mut tx = self.app.begin().await?;
-        let result = f(&mut tx).await?;
-        tx.commit().await?;
-        Ok(result)
+        match f(&mut tx).await {
+            Ok(result) => {
+                tx.commit().await?;
+                Ok(result)
+            }
+            Err(refused) => {
+                tx.rollback().await?;
+                Err(refused)
+            }
+        }
     }
 
     /// Raw SQL, below the application.
+    ///
+    /// What failed is over when this returns. Postgres tells an error first and frees the locks then; a claim in between
+    /// passes what is locked.
     pub(crate) async fn sql(&self, sql: &str) -> Result<u64, sqlx::Error> {
+        let mut connection = self.app.database().pool().acquire().await?;
         let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
-            .execute(self.app.database().pool())
-            .await?;
-        Ok(done.rows_affected())
+            .execute(&mut *connection)
+            .await;
+        // Answered once the session is ready for it, with the failed transaction behind it.
+        sqlx::Connection::ping(&mut *connection).await?;
+        Ok(done?.rows_affected())
     }
 
     pub(crate) async fn number(&self, sql: &str) -> i64 {
