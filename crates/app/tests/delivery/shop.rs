@@ -191,16 +191,13 @@ impl Shop {
     /// What is refused is over when this returns: a claim passes what is locked, and would come back without it.
     pub(crate) async fn act<T>(&self, f: impl AsyncFnOnce(&mut Tx) -> Result<T, Error>) -> Result<T, Error> {
         let mut tx = self.app.begin().await?;
-        match f(&mut tx).await {
-            Ok(result) => {
-                tx.commit().await?;
-                Ok(result)
-            }
-            Err(refused) => {
-                tx.rollback().await?;
-                Err(refused)
-            }
+        let result = f(&mut tx).await;
+        if result.is_ok() {
+            tx.commit().await?;
+        } else {
+            tx.rollback().await?;
         }
+        result
     }
 
     /// Raw SQL, below the application.
