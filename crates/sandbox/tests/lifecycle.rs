@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -38,16 +39,25 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// The processes whose command lines name the folder.
+    /// Where Postgres keeps its data when its user may not enter the folder.
+    fn outside(&self) -> Option<PathBuf> {
+        fs::read_link(self.file("postgres")).ok()
+    }
+
+    /// The processes whose command lines name the folder, or what belongs to it elsewhere.
     fn processes(&self) -> Vec<String> {
-        let needle = self.0.to_string_lossy().into_owned();
+        let needles: Vec<_> = [Some(self.0.clone()), self.outside()]
+            .into_iter()
+            .flatten()
+            .map(|path| path.to_string_lossy().into_owned())
+            .collect();
         fs::read_dir("/proc")
             .unwrap()
             .flatten()
             .filter_map(|entry| {
                 let line = fs::read(entry.path().join("cmdline")).ok()?;
                 let line = String::from_utf8_lossy(&line).replace('\0', " ");
-                line.contains(&needle).then_some(line)
+                needles.iter().any(|it| line.contains(it)).then_some(line)
             })
             .collect()
     }
@@ -67,7 +77,10 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if !std::thread::panicking() && self.0.exists() {
+            if let Some(outside) = self.outside() {
+                fs::remove_dir_all(outside).unwrap();
+            }
             fs::remove_dir_all(&self.0).unwrap();
         }
     }
@@ -405,4 +418,33 @@ async fn a_folder_is_used_by_one_sandbox_which_can_be_told_to_end() {
     assert!(down.unwrap().status.success() && ended.unwrap().success());
     assert!(!ready.exists());
     assert_eq!(folder.processes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn data_outside_of_a_folder_that_is_closed_to_postgres_is_kept_and_deleted_with_it() {
+    let closed = Folder::new("closed");
+    fs::create_dir(&closed.0).unwrap();
+    fs::set_permissions(&closed.0, fs::Permissions::from_mode(0o700)).unwrap();
+    let folder = Folder(closed.file("sandbox"));
+
+    let mut running = up(&folder, &["--no-kubernetes"]).await;
+    database(&folder).await.close().await.unwrap();
+    // Anybody but root runs Postgres in their own name.
+    let outside = folder.outside();
+    assert_eq!(outside.is_some(), rustix::process::geteuid().is_root());
+    let running_now = folder.processes();
+    let names_postgres = |line: &String| line.contains("/postgres -D");
+    assert!(running_now.iter().any(names_postgres), "{running_now:#?}");
+    assert!(end_by(&mut running, Signal::TERM).await.success());
+    assert_eq!(folder.processes(), Vec::<String>::new());
+
+    let deleted = Command::new(env!("CARGO_BIN_EXE_slipway-sandbox"))
+        .args(["down", "--delete", "--dir"])
+        .arg(&folder.0)
+        .output()
+        .await
+        .unwrap();
+    assert!(deleted.status.success(), "{deleted:?}");
+    assert!(!folder.0.exists());
+    assert!(outside.is_none_or(|it| !it.exists()), "its data is left outside");
 }
