@@ -63,7 +63,7 @@ fn conditions() {
             if let Outcome::Unknown(why) = &outcome {
                 prop_assert!(!why.trim().is_empty() && why.chars().count() <= MAX_DETAIL);
             }
-            explains(&condition.explain(&facts), &outcome)?;
+            explains(&condition.explain(&facts), &outcome, &facts)?;
             as_cel_says(asked, &outcome)?;
             // The other way round is the other way round.
             if let Ok(negated) = Condition::new(&format!("!({})", asked.source)) {
@@ -88,7 +88,7 @@ fn refused(faults: &[String]) -> Checked {
     Ok(Came::Refused)
 }
 
-fn explains(because: &[Because], outcome: &Outcome) -> Result<(), TestCaseError> {
+fn explains(because: &[Because], outcome: &Outcome, facts: &Facts) -> Result<(), TestCaseError> {
     prop_assert!(!because.is_empty(), "nothing decided");
     if let Outcome::Unknown(_) = outcome {
         prop_assert!(because.iter().any(|part| part.is.is_none()), "{because:?}");
@@ -101,6 +101,15 @@ fn explains(because: &[Because], outcome: &Outcome) -> Result<(), TestCaseError>
                 .iter()
                 .all(|saw| !saw.fact.is_empty() && saw.value.to_string().len() <= MAX_DETAIL)
         );
+        // What is told of a part is what comes out of it by itself, where it has nothing of a loop.
+        if let Ok(alone) = Condition::new(&part.expression) {
+            let is = match alone.judge(facts) {
+                Outcome::True => Some(true),
+                Outcome::False => Some(false),
+                Outcome::Unknown(_) => None,
+            };
+            prop_assert_eq!(part.is, is, "{:?}", part);
+        }
     }
     Ok(())
 }

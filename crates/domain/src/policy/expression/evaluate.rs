@@ -18,12 +18,12 @@ use cel::{
 };
 use std::{cell::Cell, cmp::Ordering, sync::Arc};
 
-/// The facts, what loops have found, and what may still be looked at.
+/// The facts, what loops have found, and how many entries of lists may still be looked at: none once that was too few.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'b> {
     facts: &'b Facts,
     scope: Option<&'b Scope<'b>>,
-    left: &'b Cell<usize>,
+    left: &'b Cell<Option<usize>>,
 }
 
 /// The entry of a list that a loop has come to, under its name, within the loops around.
@@ -34,13 +34,13 @@ struct Scope<'b> {
     outer: Option<&'b Self>,
 }
 
-/// What cannot be said because it would look at too much.
-fn too_much() -> String {
-    format!("it looks at more than {MAX_LOOKS} entries of lists, one by one")
+/// What cannot be said because it would look at too much, and how far it came.
+fn too_much(at: &str) -> String {
+    format!("it looks at more than {MAX_LOOKS} entries of lists, one by one; it had come to `{at}`")
 }
 
 impl<'b> Known<'b> {
-    pub(super) const fn of(facts: &'b Facts, left: &'b Cell<usize>) -> Self {
+    pub(super) const fn of(facts: &'b Facts, left: &'b Cell<Option<usize>>) -> Self {
         Self {
             facts,
             scope: None,
@@ -48,14 +48,32 @@ impl<'b> Known<'b> {
         }
     }
 
-    pub(super) fn look(self, entries: usize) -> Result<(), String> {
-        let left = self.left.get().checked_sub(entries);
-        self.left.set(left.unwrap_or(0));
-        left.map(|_| ()).ok_or_else(too_much)
+    /// Counts that a part, which is told if that is too much, looks at so many.
+    pub(super) fn look(self, entries: usize, part: &str) -> Result<(), String> {
+        let left = self.left.get().and_then(|left| left.checked_sub(entries));
+        self.left.set(left);
+        left.map(drop).ok_or_else(|| too_much(part))
     }
 
-    fn looks(self, looks: Option<&Looks>) -> Result<(), String> {
-        looks.map_or(Ok(()), |looks| self.look(looks.at(self.facts.extent())))
+    fn looks(self, looks: Option<&Looks>, part: &str) -> Result<(), String> {
+        looks.map_or(Ok(()), |looks| self.look(looks.at(self.facts.extent()), part))
+    }
+
+    /// Whether it has looked at too much: what came of it since says nothing.
+    pub(super) fn is_over(self) -> bool {
+        self.left.get().is_none()
+    }
+
+    /// Has something done that may look at half of what may still be looked at, and tells whether that was enough.
+    pub(super) fn apart(self, done: impl for<'c> FnOnce(Known<'c>)) -> bool {
+        let Some(whole) = self.left.get() else {
+            return false;
+        };
+        let half = whole / 2;
+        let left = Cell::new(Some(half));
+        done(Known { left: &left, ..self });
+        self.left.set(Some(whole - half + left.get().unwrap_or(0)));
+        left.get().is_some()
     }
 
     /// Has it know the entry of a list under its name, too, while something is done.
@@ -132,7 +150,7 @@ impl Scope<'_> {
 
 /// Judges a tree, from the left to the right, no further than needed.
 pub(super) fn judge(node: &Node, facts: &Facts) -> Outcome {
-    match evaluate(node, Known::of(facts, &Cell::new(MAX_LOOKS))) {
+    match evaluate(node, Known::of(facts, &Cell::new(Some(MAX_LOOKS)))) {
         Ok(true) => Outcome::True,
         Ok(false) => Outcome::False,
         Err(why) => Outcome::Unknown(why),
@@ -152,7 +170,7 @@ pub(super) fn evaluate(node: &Node, facts: Known<'_>) -> Result<bool, String> {
             let over = value(&each.over, facts)?;
             let mut entries = entries(&each.over, &over)?;
             while let Some(entry) = entries.next() {
-                facts.look(1)?;
+                facts.look(1, &each.text)?;
                 let so = facts.with(&each.name, entry, |inner| evaluate(&each.body, inner))?;
                 if so == (each.which == Which::Any) {
                     return Ok(each.which == Which::Any);
@@ -167,20 +185,21 @@ pub(super) fn evaluate(node: &Node, facts: Known<'_>) -> Result<bool, String> {
 
 /// As CEL compares the values of both sides.
 fn compares(compare: &Compare, facts: Known<'_>) -> Result<bool, String> {
-    facts.looks(compare.looks.as_deref())?;
+    facts.looks(compare.looks.as_deref(), &compare.text)?;
     let (left, right) = (resolved(&compare.left, facts)?, resolved(&compare.right, facts)?);
     let (left, right) = (left.as_ref(), right.as_ref());
     let compared = match compare.operator {
         op::EQUALS | op::NOT_EQUALS => {
             let alike = size(left, MAX_LOOKS).min(size(right, MAX_LOOKS));
-            facts.look(alike)?;
+            facts.look(alike, &compare.text)?;
             Ok(left.equals(right) == (compare.operator == op::EQUALS))
         }
         op::IN => {
             let entries = right
                 .downcast_ref::<CelList>()
                 .map_or(0, |list| list.inner().len());
-            facts.look(entries.saturating_mul(1 + size(left, MAX_LOOKS)))?;
+            let all = entries.saturating_mul(1 + size(left, MAX_LOOKS));
+            facts.look(all, &compare.text)?;
             right
                 .as_container()
                 .map_or(Err(None), |list| list.contains(left).map_err(Some))
@@ -234,7 +253,7 @@ fn truth(part: &Part, facts: Known<'_>) -> Result<bool, String> {
 }
 
 pub(super) fn value<'b>(part: &'b Part, facts: Known<'b>) -> Result<CowVal<'b, 'static>, String> {
-    facts.looks(part.looks.as_deref())?;
+    facts.looks(part.looks.as_deref(), &part.text)?;
     resolved(part, facts)
 }
 

@@ -53,32 +53,60 @@ pub struct Saw {
     pub value: Value,
 }
 
-/// The parts that decided, the first of them first.
-pub(super) fn explain(node: &Node, facts: &Facts) -> Vec<Because> {
-    let mut because = Vec::new();
-    // A part is evaluated by itself, and as a part of others: more often, but not without end.
-    let left = Cell::new(MAX_LOOKS * 2);
-    gather(node, Known::of(facts, &left), "", &mut because);
-    because
+/// The parts that decided, the first of them first; or the whole, where there is too much to look at to say which.
+pub(super) fn explain(source: &str, node: &Node, facts: &Facts) -> Vec<Because> {
+    let left = Cell::new(Some(MAX_LOOKS));
+    let outcome = evaluate(node, Known::of(facts, &left));
+    if left.get().is_some() {
+        // A part is evaluated by itself, and as a part of others: more often, but not without end.
+        let left = Cell::new(Some(MAX_LOOKS * 2));
+        let mut because = Vec::new();
+        gather(node, &outcome, Known::of(facts, &left), "", &mut because);
+        if left.get().is_some() {
+            return because;
+        }
+    }
+    vec![Because {
+        expression: source.to_owned(),
+        is: outcome.as_ref().ok().copied(),
+        detail: outcome.map_or_else(
+            |why| why,
+            |so| format!("it is {so}; there are too many entries of lists to say which of its parts decided"),
+        ),
+        would_change: None,
+        saw: Vec::new(),
+    }]
 }
 
-/// `at` names the entry of a list that is being looked at.
-fn gather(node: &Node, facts: Known<'_>, at: &str, because: &mut Vec<Because>) {
-    let outcome = evaluate(node, facts);
-    match (node, &outcome) {
+/// How a part came out, or why that cannot be said.
+type Came = Result<bool, String>;
+
+/// `at` names the entry of a list that is being looked at. What is gathered when too much was looked at says nothing.
+fn gather(node: &Node, outcome: &Came, facts: Known<'_>, at: &str, because: &mut Vec<Because>) {
+    match (node, outcome) {
         // What failed, or is false, decided; when all is true, all of it did.
         (Node::And(left, right), Ok(true)) | (Node::Or(left, right), Ok(false)) => {
-            gather(left, facts, at, because);
-            gather(right, facts, at, because);
+            gather(left, outcome, facts, at, because);
+            gather(right, outcome, facts, at, because);
         }
         (Node::And(left, right), _) => {
-            let decided = |side: &Node| evaluate(side, facts) != Ok(true);
-            // Both, when both stand in the way: whoever mends one would only meet the other.
-            if decided(left) {
-                gather(left, facts, at, because);
+            if evaluate(left, facts) == Ok(true) {
+                return gather(right, outcome, facts, at, because);
             }
-            if decided(right) && evaluate(left, facts).is_ok() {
-                gather(right, facts, at, because);
+            gather(left, outcome, facts, at, because);
+            if outcome.is_ok() {
+                // Both, when both stand in the way: whoever mends one would only meet the other. Nobody needed this one
+                // yet, and it may be too much.
+                let mut other = Vec::new();
+                let is_known = facts.apart(|facts| {
+                    let outcome = evaluate(right, facts);
+                    if outcome != Ok(true) {
+                        gather(right, &outcome, facts, at, &mut other);
+                    }
+                });
+                if is_known {
+                    because.append(&mut other);
+                }
             }
         }
         (Node::Or(left, right), _) => {
@@ -87,24 +115,31 @@ fn gather(node: &Node, facts: Known<'_>, at: &str, because: &mut Vec<Because>) {
             } else {
                 left
             };
-            gather(side, facts, at, because);
+            gather(side, outcome, facts, at, because);
         }
         (Node::Not(inner, text), Ok(_)) if matches!(**inner, Node::Other(_)) => {
             let Node::Other(part) = &**inner else { return };
-            because.push(plain(text, part, &outcome, facts, at));
+            because.push(plain(text, part, outcome, facts, at));
         }
-        (Node::Not(inner, _), _) => gather(inner, facts, at, because),
-        (Node::If(when, then, otherwise), _) => match evaluate(when, facts) {
-            Ok(so) => gather(if so { then } else { otherwise }, facts, at, because),
-            Err(_) => gather(when, facts, at, because),
-        },
-        (Node::Each(node), _) => each(node, &outcome, facts, at, because),
-        (Node::Compare(node), _) => because.push(compared(node, &outcome, facts, at)),
-        (Node::Other(part), _) => because.push(plain(&part.text, part, &outcome, facts, at)),
+        (Node::Not(inner, _), _) => {
+            let opposite = outcome.clone().map(|so| !so);
+            gather(inner, &opposite, facts, at, because);
+        }
+        (Node::If(when, then, otherwise), _) => {
+            let decided = match evaluate(when, facts) {
+                Ok(true) => then,
+                Ok(false) => otherwise,
+                Err(_) => when,
+            };
+            gather(decided, outcome, facts, at, because);
+        }
+        (Node::Each(node), _) => each(node, outcome, facts, at, because),
+        (Node::Compare(node), _) => because.push(compared(node, outcome, facts, at)),
+        (Node::Other(part), _) => because.push(plain(&part.text, part, outcome, facts, at)),
     }
 }
 
-fn each(node: &Each, outcome: &Result<bool, String>, facts: Known<'_>, at: &str, because: &mut Vec<Because>) {
+fn each(node: &Each, outcome: &Came, facts: Known<'_>, at: &str, because: &mut Vec<Because>) {
     let Each {
         which,
         over,
@@ -130,56 +165,61 @@ fn each(node: &Each, outcome: &Result<bool, String>, facts: Known<'_>, at: &str,
     };
     let mut total = 0;
     let mut telling = Vec::new();
-    while let Some(entry) = found.next() {
-        // Of `all`, those that are not so; of `exists`, those that are, or else all.
-        let of_interest = facts.look(1).is_ok()
-            && match (facts.with(name, entry, |inner| evaluate(body, inner)), outcome) {
-                (Ok(so), Ok(whole)) => so == *whole,
+    // What comes after the entry that decided was not needed yet, and may be too much.
+    let all_known = facts.apart(|facts| {
+        while let Some(entry) = found.next() {
+            let came = facts
+                .look(1, text)
+                .and_then(|()| facts.with(name, entry, |inner| evaluate(body, inner)));
+            // Of `all`, those that are not so; of `exists`, those that are, or else all.
+            let of_interest = match (&came, outcome) {
+                (Ok(so), Ok(whole)) => so == whole && !(which == Which::All && *so),
                 (Err(_), _) => true,
                 (Ok(_), Err(_)) => false,
             };
-        if of_interest && !(which == Which::All && *outcome == Ok(true)) {
-            telling.push((total, entry));
+            if of_interest && !facts.is_over() {
+                telling.push((total, entry, came));
+            }
+            total += 1;
         }
-        total += 1;
-    }
-    let shown: Vec<_> = telling.iter().take(SHOWN).collect();
+    });
+    let so_many = match telling.len() {
+        many if all_known => many.to_string(),
+        0 => "some".to_owned(),
+        many => format!("at least {many}"),
+    };
+    let list = &over.text;
     let summary = match (which, outcome) {
-        (Which::All, Ok(true)) => format!("it is so for all {total} of `{}`", over.text),
-        (Which::All, Ok(false)) => {
-            format!(
-                "it is not so for {} of the {total} of `{}`",
-                telling.len(),
-                over.text
-            )
-        }
-        (Which::Any, Ok(true)) => format!("it is so for {} of the {total} of `{}`", telling.len(), over.text),
-        (Which::Any, Ok(false)) => format!("it is so for none of the {total} of `{}`", over.text),
+        (Which::All, Ok(true)) => format!("it is so for all {total} of `{list}`"),
+        (Which::All, Ok(false)) => format!("it is not so for {so_many} of the {total} of `{list}`"),
+        (Which::Any, Ok(true)) => format!("it is so for {so_many} of the {total} of `{list}`"),
+        (Which::Any, Ok(false)) => format!("it is so for none of the {total} of `{list}`"),
         (_, Err(why)) => why.clone(),
     };
+    telling.truncate(SHOWN);
     because.push(Because {
         expression: text.to_owned(),
         is: outcome.as_ref().ok().copied(),
         detail: placed(at, summary),
         would_change: (*outcome == Ok(false)).then(|| match which {
-            Which::All => format!("every entry of `{}` for which it is so", over.text),
-            Which::Any => format!("an entry of `{}` for which it is so", over.text),
+            Which::All => format!("every entry of `{list}` for which it is so"),
+            Which::Any => format!("an entry of `{list}` for which it is so"),
         }),
-        saw: shown
+        saw: telling
             .iter()
-            .map(|(i, entry)| Saw {
-                fact: format!("{}[{i}]", over.text),
+            .map(|(i, entry, _)| Saw {
+                fact: format!("{list}[{i}]"),
                 value: brief(*entry),
             })
             .collect(),
     });
-    for (i, entry) in shown {
-        let at = format!("{}[{i}]", over.text);
-        facts.with(name, *entry, |inner| gather(body, inner, &at, because));
+    for (i, entry, came) in &telling {
+        let at = format!("{list}[{i}]");
+        facts.with(name, *entry, |inner| gather(body, came, inner, &at, because));
     }
 }
 
-fn compared(node: &Compare, outcome: &Result<bool, String>, facts: Known<'_>, at: &str) -> Because {
+fn compared(node: &Compare, outcome: &Came, facts: Known<'_>, at: &str) -> Because {
     let Compare {
         operator,
         left,
@@ -212,7 +252,7 @@ fn compared(node: &Compare, outcome: &Result<bool, String>, facts: Known<'_>, at
     }
 }
 
-fn plain(text: &str, part: &Part, outcome: &Result<bool, String>, facts: Known<'_>, at: &str) -> Because {
+fn plain(text: &str, part: &Part, outcome: &Came, facts: Known<'_>, at: &str) -> Because {
     let detail = match outcome {
         Ok(so) => format!("it is {so}"),
         Err(why) => why.clone(),

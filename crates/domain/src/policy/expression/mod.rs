@@ -58,7 +58,7 @@ impl Condition {
     /// Why it came out as it did: the parts that decided, with what they saw.
     #[must_use]
     pub fn explain(&self, facts: &Facts) -> Vec<Because> {
-        explain::explain(&self.root, facts)
+        explain::explain(&self.source, &self.root, facts)
     }
 }
 
