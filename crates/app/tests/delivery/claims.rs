@@ -139,6 +139,20 @@ async fn clusters_take_turns_whatever_the_age_of_their_work() {
 }
 
 #[tokio::test]
+async fn no_claim_takes_so_much_that_its_leases_run_out_while_it_is_put_together() {
+    let names: Vec<&'static str> = (0..40).map(|i| &*format!("c-{i}").leak()).collect();
+    let shop = Shop::with(plain(names.leak())).await;
+    running(&shop, "1.0.0").await;
+    let mut claimed = Vec::new();
+    for _ in 0..3 {
+        claimed.push(shop.claim_as("x", 256).await.len());
+    }
+    // The first claim admits the deployment, with the one unit that there is by then.
+    assert_eq!(claimed, [1, 32, 7]);
+    assert_eq!(shop.claim_as("x", 256).await.len(), 0);
+}
+
+#[tokio::test]
 async fn an_executor_for_some_clusters_gets_no_other_work() {
     let shop = Shop::with(plain(&["eu", "us"])).await;
     running(&shop, "1.0.0").await;
