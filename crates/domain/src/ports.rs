@@ -36,7 +36,7 @@ pub struct QueueUnavailable(#[source] pub Box<dyn std::error::Error + Send + Syn
 pub struct ClaimRequest {
     /// Who asks: unique to the process.
     pub holder: String,
-    /// At most this many; a claim may bring fewer than are due, and only one that brings none says that there is nothing.
+    /// At most this many; a claim may bring fewer than are due, and the next one goes on with them.
     pub max: u32,
     /// For how long.
     pub lease: SignedDuration,

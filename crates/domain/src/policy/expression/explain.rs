@@ -301,3 +301,6 @@ fn brief(value: &dyn Val) -> Value {
         _ => format!("{}…", text.chars().take(MAX_VALUE).collect::<String>()).into(),
     }
 }
+
+#[cfg(test)]
+mod tests;
