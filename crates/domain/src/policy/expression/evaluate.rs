@@ -3,7 +3,7 @@
 use super::{
     Outcome,
     explain::MAX_VALUE,
-    limits::{Looks, MAX_LOOKS},
+    limits::{self, Looks, MAX_LOOKS},
     tree::{Compare, Node, Part, Short, Which},
 };
 use crate::policy::facts::Facts;
@@ -36,7 +36,7 @@ struct Scope<'b> {
 
 /// What cannot be said because it would look at too much, and how far it came.
 fn too_much(at: &str) -> String {
-    format!("it looks at more than {MAX_LOOKS} entries of lists, one by one; it had come to `{at}`")
+    format!("{}; it had come to `{at}`", limits::too_much())
 }
 
 impl<'b> Known<'b> {

@@ -26,6 +26,11 @@ pub const MAX_LOOKS: usize = 50_000;
 /// The stack on which a source is parsed. The parser recurses by the source, whose length is limited.
 pub(super) const PARSER_STACK: usize = 64 << 20;
 
+/// What is said of an evaluation that would look at more than [`MAX_LOOKS`].
+pub(super) fn too_much() -> String {
+    format!("it looks at more than {MAX_LOOKS} entries of lists, one by one")
+}
+
 /// What is too much about a parsed expression, if anything is.
 pub(super) fn exceeded(expr: &IdedExpr) -> Option<String> {
     let mut seen = Seen::default();

@@ -97,9 +97,7 @@ impl Sentence {
     pub fn say(&self, facts: &Facts) -> Result<String, String> {
         let looks = self.whole.looks.as_deref();
         if looks.is_some_and(|looks| looks.at(facts.extent()) > MAX_LOOKS) {
-            return Err(format!(
-                "it looks at more than {MAX_LOOKS} entries of lists, one by one"
-            ));
+            return Err(limits::too_much());
         }
         match Cel::resolve(&self.whole.expr, facts.context()) {
             Ok(Cel::String(said)) => Ok(said.chars().take(Self::MAX).collect()),
