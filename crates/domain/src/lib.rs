@@ -19,6 +19,7 @@ pub mod certificate;
 pub mod clock;
 pub mod compliance;
 pub mod component;
+mod counted;
 pub mod deployment;
 pub mod digest;
 pub mod doctor;
@@ -43,6 +44,7 @@ pub mod signing;
 pub mod versioned;
 pub mod work;
 
+pub use counted::counted;
 pub use digest::Digest;
 pub use fault::{Fault, Faults};
 pub use name::Name;

@@ -4,6 +4,7 @@ use super::load;
 use crate::{Error, Tx, servers::Hands};
 use jiff::Timestamp;
 use slipway_domain::{
+    counted,
     deployment::{State, StateName, TargetState},
     gates::Verdict,
     identity::Actor,
@@ -180,7 +181,7 @@ fn running(targets: &[deployment_targets::Row], queue: &Queue, hands: &Hands) ->
                 "other connection details for the cluster, or an operator: `slipway deploy resume`",
             ),
             Some((_, attempts, Some(error))) if *attempts > 0 => (
-                format!("{name}: tried {attempts} times: {error}"),
+                format!("{name}: tried {}: {error}", counted(*attempts, "time", "times")),
                 "another try, by itself",
             ),
             Some((_, 0, Some(error))) => (format!("{name}: {error}"), "time: it goes on by itself"),

@@ -5,6 +5,7 @@ use super::{Options, secrets::Connections};
 use crate::{App, Error};
 use futures::{StreamExt as _, stream};
 use slipway_domain::{
+    counted,
     deployment::TargetState,
     doctor::{
         Invariant, Report,
@@ -72,7 +73,10 @@ fn no_credential(id: ClusterId, targets: usize) -> Asked {
     Asked {
         unexamined: vec![(
             format!("cluster {id}"),
-            format!("its credential cannot be read; {targets} targets are there"),
+            format!(
+                "its credential cannot be read, and {} could not be looked at",
+                counted(targets, "target", "targets")
+            ),
         )],
         ..Asked::default()
     }
@@ -120,7 +124,10 @@ async fn of_cluster(app: &App, connection: &Connection, ids: &[TargetId]) -> Res
                 let left = ids.len() - done;
                 asked.unexamined.push((
                     format!("cluster {}", connection.name),
-                    format!("{fault}; {left} targets there were not looked at"),
+                    format!(
+                        "{fault}; {} there could not be looked at",
+                        counted(left, "target", "targets")
+                    ),
                 ));
                 break;
             }

@@ -10,6 +10,7 @@ use clap::Args;
 use slipway_domain::{
     Faults,
     certificate::{self, Deployment, Statement},
+    counted,
 };
 use std::path::PathBuf;
 
@@ -69,9 +70,9 @@ fn told(statement: &Statement, signed_by: &str) -> String {
             time(said.release.sealed.at)
         ),
         format!(
-            "{} components, {} pieces of evidence",
-            said.components.len(),
-            said.evidence.len()
+            "{}, {}",
+            counted(said.components.len(), "component", "components"),
+            counted(said.evidence.len(), "piece of evidence", "pieces of evidence")
         ),
     ];
     lines.extend(said.deployments.iter().map(deployment));
@@ -89,11 +90,11 @@ fn deployment(one: &Deployment) -> String {
         approved.join(", ")
     };
     format!(
-        "{} to {}: {}, {} targets, {} policies; {approved}",
+        "{} to {}: {}, {}, {}; {approved}",
         one.id,
         one.environment,
         one.state,
-        one.targets.len(),
-        one.policies.len()
+        counted(one.targets.len(), "target", "targets"),
+        counted(one.policies.len(), "policy", "policies")
     )
 }

@@ -10,6 +10,7 @@ use crate::client::{
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use slipway_api_types::policy::{Policy, PolicyJudgement, PolicyReport, PolicyRuleVerdict, PolicyVersion};
+use slipway_domain::counted;
 use std::{fmt::Write as _, path::PathBuf};
 
 #[derive(Debug, Subcommand)]
@@ -272,8 +273,8 @@ async fn report(cx: &Context, file: &std::path::Path, days: u32) -> Result<(), F
             .try_for_each(|entry| cx.out.line(&clean(&entry.deployment)));
     }
     let mut text = format!(
-        "{} deployments that policies were asked about since {}",
-        report.looked_at,
+        "{} that policies were asked about since {}",
+        counted(report.looked_at, "deployment", "deployments"),
         time(report.since)
     );
     for (verdict, count) in &report.verdicts {

@@ -3,6 +3,7 @@
 use crate::client::{Context, exit::Failure, files, http::Query};
 use clap::Args;
 use futures::StreamExt as _;
+use slipway_domain::counted;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -72,8 +73,10 @@ impl Export {
             })?;
         }
         let entries = lines.finish()?;
-        cx.out
-            .note(&format!("{entries} entries and their signed checkpoint"));
+        cx.out.note(&format!(
+            "{} and the signed checkpoint",
+            counted(entries, "entry", "entries")
+        ));
         Ok(())
     }
 }

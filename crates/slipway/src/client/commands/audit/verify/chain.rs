@@ -6,6 +6,7 @@ use slipway_api_types::audit::AuditEntry;
 use slipway_domain::{
     Digest,
     audit::{Entry, Verifier},
+    counted,
 };
 
 /// A chain under verification.
@@ -61,8 +62,9 @@ impl Check {
     /// Says what it was, when all of it has come.
     pub(super) fn finish(&self, out: &Out) -> Result<(), Failure> {
         let (entries, head) = self.verifier.head();
+        let number = counted(entries, "entry", "entries");
         if let Some(wanted) = self.wanted.filter(|_| !self.found) {
-            let what = format!("the chain holds together, {entries} entries, but does not contain {wanted}");
+            let what = format!("the chain holds together, {number}, but does not contain {wanted}");
             return Err(refused(what));
         }
         if out.json_wanted() {
@@ -73,7 +75,7 @@ impl Check {
         if out.quiet {
             return out.line(&head.to_string());
         }
-        out.line(&format!("the chain holds: {entries} entries, head {head}"))
+        out.line(&format!("the chain holds: {number}, head {head}"))
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use slipway_domain::{
     Digest,
     audit::export::{ExportVerifier, Refused, Report},
+    counted,
 };
 use std::{io::BufRead, path::Path};
 
@@ -41,8 +42,8 @@ impl Verify {
         let report = verifier.finish().map_err(|error| does_not_hold(&error))?;
         if let Some(wanted) = wanted.filter(|_| !found) {
             return Err(refused(format!(
-                "the record holds together, {} entries, but does not contain {wanted}",
-                report.entries
+                "the record holds together, {}, but does not contain {wanted}",
+                counted(report.entries, "entry", "entries")
             )));
         }
         tell(&report, out)
@@ -73,8 +74,8 @@ fn tell(report: &Report, out: &Out) -> Result<(), Failure> {
         return out.line(&report.head.to_string());
     }
     let mut told = format!(
-        "the record holds: {} entries, head {}, root {}, signed by {}",
-        report.entries,
+        "the record holds: {}, head {}, root {}, signed by {}",
+        counted(report.entries, "entry", "entries"),
         report.head,
         report.tree.root,
         signed_by.join(", ")
