@@ -8,6 +8,7 @@ use slipway_domain::{
         Approval, ApprovalState, Asked, Involved, Involvement, Merged, Told, decide::excluded,
         delegation::At, document::asked_by, merge::again, people,
     },
+    counted,
     deployment::Deployment,
     gates::{Facts, overrides},
     ids::{ApprovalId, Fresh as _},
@@ -194,10 +195,7 @@ async fn take_in(tx: &mut Tx, d: &Deployment, taken_in: &Approval, by: &Approval
 }
 
 fn count(people: u32) -> String {
-    match people {
-        1 => "1 person".to_owned(),
-        people => format!("{people} people"),
-    }
+    counted(people, "person", "people")
 }
 
 /// Asks for more, where more is asked for than before. Who approved already still counts for what they can.

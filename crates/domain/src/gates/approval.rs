@@ -4,6 +4,7 @@ use super::Verdict;
 use crate::{
     Digest,
     approval::{ApprovalState, Asked, Merged, document, merge::again, quorum::Quorum},
+    counted,
     ids::{ApprovalId, PrincipalId},
 };
 use jiff::Timestamp;
@@ -64,11 +65,7 @@ pub fn judge(requests: &[Facts], raised: &[Merged], now: Timestamp) -> (Verdict,
         .iter()
         .map(|request| request.quorum.filled.len())
         .sum::<usize>();
-    let people = if filled == 1 {
-        "1 person".to_owned()
-    } else {
-        format!("{filled} people")
-    };
+    let people = counted(filled, "person", "people");
     (Verdict::satisfied(format!("approved by {people}")), inputs)
 }
 

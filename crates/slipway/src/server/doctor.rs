@@ -9,7 +9,10 @@ use slipway_app::{
     App, Error,
     doctor::{Options, examine},
 };
-use slipway_domain::doctor::{Invariant, Report};
+use slipway_domain::{
+    counted,
+    doctor::{Invariant, Report},
+};
 use slipway_executor::{ClientSettings, Clients, Probe};
 use slipway_store::Database;
 use std::{
@@ -194,8 +197,7 @@ fn one(text: &mut String, report: &Report, invariant: Invariant) {
         .collect();
     let verdict = match report.count(invariant) {
         0 => "ok".to_owned(),
-        1 => "1 finding".to_owned(),
-        n => format!("{n} findings"),
+        n => counted(n, "finding", "findings"),
     };
     let _ = writeln!(
         text,

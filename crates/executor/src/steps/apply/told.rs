@@ -4,6 +4,7 @@ use super::one::Change;
 use serde_json::Value;
 use slipway_domain::{
     component::bundle::ObjectRef,
+    counted,
     registry::{Inventory, InventoryItem},
 };
 use std::collections::{HashMap, hash_map::Entry};
@@ -15,12 +16,11 @@ pub(super) fn summary(phase: &str, changes: &[Change]) -> String {
         (count > 0).then(|| format!("{count} {}", change.as_str()))
     });
     let what = match (phase, changes.len()) {
-        ("the rest", 1) => "1 other object".to_owned(),
-        ("the rest", many) => format!("{many} other objects"),
-        ("access" | "configuration" | "storage", 1) => format!("1 object of {phase}"),
-        ("access" | "configuration" | "storage", many) => format!("{many} objects of {phase}"),
-        (_, 1) => format!("1 {}", phase.strip_suffix('s').unwrap_or(phase)),
-        (_, many) => format!("{many} {phase}"),
+        ("the rest", number) => counted(number, "other object", "other objects"),
+        ("access" | "configuration" | "storage", number) => {
+            format!("{} of {phase}", counted(number, "object", "objects"))
+        }
+        (_, number) => counted(number, phase.strip_suffix('s').unwrap_or(phase), phase),
     };
     format!("applied {what}: {}", counts.collect::<Vec<_>>().join(", "))
 }
